@@ -1,0 +1,9 @@
+"""Drawing graphs."""
+
+
+class Picture:
+    """x."""
+
+
+def draw() -> None:
+    """x."""

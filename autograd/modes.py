@@ -1,0 +1,131 @@
+"""What the engine does besides computing, switched per thread: no_grad and detect_anomaly."""
+
+import linecache
+import math
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+
+class _Modes(threading.local):
+    recording = True  # off in no_grad: results forget how they were made
+    locating = False  # on in detect_anomaly and gradcheck: nodes remember the line that made them
+    detecting = False  # on in detect_anomaly: nan and inf raise
+    symbolic = False  # on while rules run on Values: a float made of one would lose derivatives
+
+
+modes = _Modes()
+
+
+class AnomalyError(FloatingPointError):
+    """Raised inside `detect_anomaly` by the first operation that made nan or inf."""
+
+
+@contextmanager
+def switched(**states: bool) -> Iterator[None]:
+    """Switch modes of this thread for the length of a with block."""
+    before = {name: getattr(modes, name) for name in states}
+    vars(modes).update(states)
+    try:
+        yield
+    finally:
+        vars(modes).update(before)
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Compute without recording the graph: results are constants.
+
+    A context manager and a decorator; each thread has its own (torch.no_grad).
+
+    >>> from autograd import Value
+    >>> x = Value(3.0)
+    >>> with no_grad():
+    ...     y = x * x
+    >>> y.requires_grad, y.parents
+    (False, ())
+    """
+    with switched(recording=False):
+        yield
+
+
+@contextmanager
+def detect_anomaly() -> Iterator[None]:
+    """Raise at the first nan or inf that an operation or a backward sweep makes.
+
+    The message names the operation, its inputs and the line that made it
+    (torch.autograd.detect_anomaly).
+
+    Raises:
+        AnomalyError: inside the block, at the first result or gradient that is not finite.
+
+    >>> from autograd import Value, log
+    >>> x = Value(-1.0, label="x")
+    >>> with detect_anomaly():
+    ...     log(x)
+    Traceback (most recent call last):
+        ...
+    autograd.modes.AnomalyError: log made nan from x = -1.0 (...line 2: log(x))
+    """
+    with switched(detecting=True, locating=True):
+        yield
+
+
+_OWN_FOLDERS = tuple(
+    str(Path(__file__).parent.parent / package) + "/" for package in ("autograd", "nn", "optim")
+)
+
+
+def calling_line() -> str | None:
+    """Return where the user's code called us: 'file, line n: the line', or None."""
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(_OWN_FOLDERS):
+        frame = frame.f_back  # type: ignore[assignment]
+    if frame is None:
+        return None
+    filename, number = frame.f_code.co_filename, frame.f_lineno
+    source = linecache.getline(filename, number, frame.f_globals).strip()
+    return f"{filename}, line {number}" + (f": {source}" if source else "")
+
+
+def check_value(node: Any) -> None:
+    """Raise if an operation made nan or inf."""
+    if not math.isfinite(node.data):
+        raise AnomalyError(f"{_operation(node)} made {node.data} from {_inputs(node)}{_line(node)}")
+
+
+def check_gradient(
+    node: Any, parent: Any, partial: float, upstream: float, gradient: float
+) -> None:
+    """Raise if the sweep through a node made its parent's gradient nan or inf."""
+    if not math.isfinite(gradient):
+        raise AnomalyError(
+            f"the sweep through {_operation(node)} made the gradient of {_name(parent)} "
+            f"{gradient}: local derivative {partial} times {upstream} from above, "
+            f"at {_inputs(node)}{_line(node)}"
+        )
+
+
+def _operation(node: Any) -> str:
+    name = node.primitive.name
+    return f"{name} (labelled {node.label!r})" if node.label else str(name)
+
+
+def _name(node: Any) -> str:
+    return node.label or (f"the result of {node.op}" if node.parents else f"the input {node.data}")
+
+
+def _inputs(node: Any, most: int = 8) -> str:
+    parents: Sequence[Any] = node.parents
+    texts = [f"{p.label} = {p.data}" if p.label else f"{p.data}" for p in parents[:most]]
+    rest = f" and {len(parents) - most} more" if len(parents) > most else ""
+    return ", ".join(texts) + rest
+
+
+def _line(node: Any) -> str:
+    if node.made_at is None:
+        return " (made outside detect_anomaly: build the graph inside it to see the line)"
+    return f" ({node.made_at})"

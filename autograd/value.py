@@ -1,0 +1,346 @@
+"""A number that remembers how it was made.
+
+Arithmetic on Values gives Values. Each result keeps its parents (the Values it was made from)
+and its local derivatives with respect to them. That record is all that backpropagation needs:
+`backward` walks it from the result to the inputs and applies the chain rule once per edge.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from autograd import copying, modes, primitives, real, sweep
+from autograd.primitives import Primitive
+
+if TYPE_CHECKING:
+    from autograd.drawing import Picture
+
+
+class Value:
+    """A real number that remembers how it was made, and can say how it depends on its inputs.
+
+    Args:
+        data: the number.
+        label: a name for messages and pictures.
+        requires_grad: whether gradients with respect to it are wanted (as in PyTorch).
+
+    Raises:
+        TypeError: if data is not a real number, or label not a text.
+
+    >>> x = Value(2.0, label="x")
+    >>> w = Value(-3.0, label="w")
+    >>> y = x * w + x
+    >>> y.backward()
+    >>> y.data, x.grad, w.grad  # dy/dx = w + 1, dy/dw = x
+    (-4.0, -2.0, 2.0)
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_data",
+        "_grad",
+        "label",
+        "made_at",
+        "parents",
+        "partials",
+        "primitive",
+        "requires_grad",
+    )
+
+    # NumPy leaves arithmetic with us to us, so that np.float64(2.0) * x is a Value.
+    __array_ufunc__ = None
+
+    def __init__(self, data: float, label: str = "", requires_grad: bool = True) -> None:
+        if not isinstance(label, str):
+            raise TypeError(f"a Value's label is a text, got {primitives.describe(label)}")
+        self._data = _to_float(data, "data")
+        self._grad = 0.0
+        self.label = label
+        self.requires_grad = requires_grad
+        self.primitive: Primitive | None = None
+        self.parents: tuple[Value, ...] = ()
+        self.partials: tuple[float, ...] = ()
+        self.made_at: str | None = None
+
+    @property
+    def data(self) -> float:
+        """The number itself."""
+        return self._data
+
+    @data.setter
+    def data(self, number: float) -> None:
+        self._data = _to_float(number, "data")
+
+    @property
+    def grad(self) -> float:
+        """The derivative of what was last swept with respect to this; 0.0 at first."""
+        return self._grad
+
+    @grad.setter
+    def grad(self, number: float) -> None:
+        self._grad = _to_float(number, "grad")
+
+    @property
+    def op(self) -> str:
+        """The symbol of the operation that made this, such as ``*``; empty for a leaf."""
+        return "" if self.primitive is None else self.primitive.symbol
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether this was not made from other Values."""
+        return not self.parents
+
+    # Backpropagation --------------------------------------------------------------------------
+
+    def backward(self, seed: float = 1.0) -> None:
+        """Add the derivative of this value with respect to each leaf to the leaf's grad.
+
+        Gradients between are set anew by each sweep, those of leaves accumulate, as in PyTorch.
+
+        Args:
+            seed: the gradient of this value itself.
+
+        Raises:
+            RuntimeError: if nothing this was made from requires a gradient.
+
+        >>> x = Value(2.0)
+        >>> y = x**3
+        >>> y.backward()
+        >>> y.backward()
+        >>> x.grad
+        24.0
+        """
+        sweep.backward(self, seed)
+
+    def steps(self) -> "sweep.Sweep":
+        """Return the backward sweep as a sequence of steps, without changing any gradient.
+
+        >>> x = Value(2.0, label="x")
+        >>> for step in (x * x).steps():
+        ...     print(step.node.op, [edge.contribution for edge in step.edges])
+        * [2.0, 2.0]
+        """
+        return sweep.Sweep(self)
+
+    def zero_grad(self) -> None:
+        """Set the gradient of this value to 0."""
+        self._grad = 0.0
+
+    def detach(self) -> "Value":
+        """Return the same number as a constant, cut off from the graph."""
+        return Value(self._data, self.label, requires_grad=False)
+
+    def draw(self, **options: Any) -> "Picture":
+        """Return a picture of the graph that made this: see `autograd.draw`."""
+        from autograd.drawing import draw
+
+        return draw(self, **options)
+
+    # Arithmetic: each operator is a primitive, recorded ---------------------------------------
+
+    def __add__(self, other: Any) -> "Value":
+        return record_operator(primitives.add, self, other)
+
+    def __radd__(self, other: Any) -> "Value":
+        return record_operator(primitives.add, other, self)
+
+    def __sub__(self, other: Any) -> "Value":
+        return record_operator(primitives.subtract, self, other)
+
+    def __rsub__(self, other: Any) -> "Value":
+        return record_operator(primitives.subtract, other, self)
+
+    def __mul__(self, other: Any) -> "Value":
+        return record_operator(primitives.multiply, self, other)
+
+    def __rmul__(self, other: Any) -> "Value":
+        return record_operator(primitives.multiply, other, self)
+
+    def __truediv__(self, other: Any) -> "Value":
+        return record_operator(primitives.divide, self, other)
+
+    def __rtruediv__(self, other: Any) -> "Value":
+        return record_operator(primitives.divide, other, self)
+
+    def __floordiv__(self, other: Any) -> "Value":
+        return record_operator(primitives.floor_divide, self, other)
+
+    def __rfloordiv__(self, other: Any) -> "Value":
+        return record_operator(primitives.floor_divide, other, self)
+
+    def __mod__(self, other: Any) -> "Value":
+        return record_operator(primitives.remainder, self, other)
+
+    def __rmod__(self, other: Any) -> "Value":
+        return record_operator(primitives.remainder, other, self)
+
+    def __divmod__(self, other: Any) -> "tuple[Value, Value]":
+        return self // other, self % other
+
+    def __rdivmod__(self, other: Any) -> "tuple[Value, Value]":
+        return other // self, other % self
+
+    def __pow__(self, other: Any) -> "Value":
+        return record_operator(primitives.power, self, other)
+
+    def __rpow__(self, other: Any) -> "Value":
+        return record_operator(primitives.power, other, self)
+
+    def __neg__(self) -> "Value":
+        return record(primitives.negative, (self,))
+
+    def __pos__(self) -> "Value":
+        return record(primitives.positive, (self,))
+
+    def __abs__(self) -> "Value":
+        return record(primitives.absolute, (self,))
+
+    def __round__(self) -> "Value":
+        return record(primitives.round, (self,))
+
+    def __floor__(self) -> "Value":
+        return record(primitives.floor, (self,))
+
+    def __ceil__(self) -> "Value":
+        return record(primitives.ceil, (self,))
+
+    def __trunc__(self) -> "Value":
+        return record(primitives.trunc, (self,))
+
+    # The common functions, as methods: every function of `autograd` takes Values too ----------
+
+    def exp(self) -> "Value":
+        return record(primitives.exp, (self,))
+
+    def log(self) -> "Value":
+        return record(primitives.log, (self,))
+
+    def sqrt(self) -> "Value":
+        return record(primitives.sqrt, (self,))
+
+    def sin(self) -> "Value":
+        return record(primitives.sin, (self,))
+
+    def cos(self) -> "Value":
+        return record(primitives.cos, (self,))
+
+    def tan(self) -> "Value":
+        return record(primitives.tan, (self,))
+
+    def tanh(self) -> "Value":
+        return record(primitives.tanh, (self,))
+
+    def sigmoid(self) -> "Value":
+        return record(primitives.sigmoid, (self,))
+
+    def softplus(self) -> "Value":
+        return record(primitives.softplus, (self,))
+
+    def relu(self) -> "Value":
+        return record(primitives.relu, (self,))
+
+    # Comparison is of the numbers; == and hash are of the object, so that Values can be keys --
+
+    def __lt__(self, other: Any) -> bool:
+        number = _comparable(other)
+        return NotImplemented if number is None else self._data < number
+
+    def __le__(self, other: Any) -> bool:
+        number = _comparable(other)
+        return NotImplemented if number is None else self._data <= number
+
+    def __gt__(self, other: Any) -> bool:
+        number = _comparable(other)
+        return NotImplemented if number is None else self._data > number
+
+    def __ge__(self, other: Any) -> bool:
+        number = _comparable(other)
+        return NotImplemented if number is None else self._data >= number
+
+    # Conversion and display -------------------------------------------------------------------
+
+    def __bool__(self) -> bool:
+        return self._data != 0.0
+
+    def __float__(self) -> float:
+        if modes.modes.symbolic:
+            raise TypeError(
+                "a primitive's partials turned a Value into a float, which loses its higher "
+                "derivatives: write them with autograd's functions, not with math's"
+            )
+        return self._data
+
+    def __int__(self) -> int:
+        return int(float(self))
+
+    def __repr__(self) -> str:
+        label = f", label={self.label!r}" if self.label else ""
+        made_by = f", op={self.op!r}" if self.parents else ""
+        return f"Value({self._data!r}, grad={self._grad!r}{label}{made_by})"
+
+    def __format__(self, specification: str) -> str:
+        return format(self._data, specification) if specification else repr(self)
+
+    # Copies keep the whole graph, however deep ------------------------------------------------
+
+    def __copy__(self) -> "Value":
+        return copying.copy(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Value":
+        return copying.deepcopy(self, memo)
+
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        return copying.reduce(self)
+
+    def __primitive__(self, primitive: Primitive, inputs: tuple[Any, ...]) -> "Value":
+        """Record a primitive that was called with this among its inputs."""
+        return record(primitive, inputs)
+
+
+def record(primitive: Primitive, inputs: tuple[Any, ...]) -> Value:
+    """Apply a primitive and remember its inputs and its local derivatives at them."""
+    parents = tuple([x if isinstance(x, Value) else _constant(primitive, x) for x in inputs])
+    numbers = [parent._data for parent in parents]
+    result = Value(primitive.evaluate(*numbers), requires_grad=False)
+    tracked = [parent.requires_grad for parent in parents]
+    mode = modes.modes
+    if mode.recording and True in tracked:
+        result.requires_grad = True
+        result.primitive = primitive
+        result.parents = parents
+        result.partials = primitive.float_derivatives(result._data, *numbers)
+        if False in tracked:
+            result.partials = tuple(
+                [p if wanted else 0.0 for p, wanted in zip(result.partials, tracked, strict=True)]
+            )
+        if mode.locating:
+            result.made_at = modes.calling_line()
+            if mode.detecting:
+                modes.check_value(result)
+    return result
+
+
+def record_operator(primitive: Primitive, x: Any, y: Any) -> Value:
+    """Record an operator; Python is left to try the other side's if we don't know its kind."""
+    for operand in (x, y):
+        if not isinstance(operand, (Value, float, int)) and real.number(operand) is None:
+            if hasattr(operand, "__array__"):
+                raise TypeError(f"{primitive.symbol} was given {primitives.describe(operand)}")
+            return NotImplemented
+    return record(primitive, (x, y))
+
+
+def _constant(primitive: Primitive, x: Any) -> Value:
+    return Value(primitive.to_float(x), requires_grad=False)
+
+
+def _to_float(x: Any, what: str) -> float:
+    if type(x) is float:
+        return x
+    number = real.number(x)
+    if number is None:
+        hint = "; write v.data or v.detach()" if isinstance(x, Value) else ""
+        raise TypeError(f"a Value's {what} is a real number, got {primitives.describe(x)}{hint}")
+    return number
+
+
+def _comparable(x: Any) -> float | None:
+    return x._data if isinstance(x, Value) else real.number(x)
