@@ -2,11 +2,13 @@
 
 import linecache
 import math
+import os
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 
@@ -75,15 +77,15 @@ def detect_anomaly() -> Iterator[None]:
 
 
 _OWN_FOLDERS = tuple(
-    str(Path(__file__).parent.parent / package) + "/" for package in ("autograd", "nn", "optim")
+    str(Path(__file__).parent.parent / package) + os.sep for package in ("autograd", "nn", "optim")
 )
 
 
 def calling_line() -> str | None:
     """Return where the user's code called us: 'file, line n: the line', or None."""
-    frame = sys._getframe(1)
+    frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename.startswith(_OWN_FOLDERS):
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     if frame is None:
         return None
     filename, number = frame.f_code.co_filename, frame.f_lineno

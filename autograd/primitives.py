@@ -95,7 +95,7 @@ class Primitive:
         Primitive.registered[name] = self
 
     @overload
-    def __call__(self, *inputs: float, **named: float) -> float: ...
+    def __call__(self, *inputs: float, **named: float) -> float: ...  # type: ignore[overload-overlap]
     @overload
     def __call__(self, *inputs: "Value | float", **named: "Value | float") -> "Value": ...
     def __call__(self, *inputs: Any, **named: Any) -> Any:
@@ -302,6 +302,19 @@ def _defaults(value: Callable[..., float]) -> dict[str, float]:
         return {}
     return {n: p.default for n, p in parameters.items() if p.default is not p.empty}
 
+
+# Entries that rules above them refer to.
+absolute: Primitive
+cos: Primitive
+cosh: Primitive
+digamma: Primitive
+divide: Primitive
+hypot: Primitive
+log: Primitive
+polygamma: Primitive
+power: Primitive
+sigmoid: Primitive
+sign: Primitive
 
 # Choosing -------------------------------------------------------------------------------------
 
@@ -888,7 +901,7 @@ def gelu(x: Any, approximate: str = "none") -> Any:
 
 
 @overload
-def sum(xs: Iterable[float]) -> float: ...
+def sum(xs: Iterable[float]) -> float: ...  # type: ignore[overload-overlap]
 @overload
 def sum(xs: "Iterable[Value | float]") -> "Value": ...
 def sum(xs: Iterable[Any]) -> Any:
@@ -902,7 +915,7 @@ def sum(xs: Iterable[Any]) -> Any:
 
 
 @overload
-def mean(xs: Iterable[float]) -> float: ...
+def mean(xs: Iterable[float]) -> float: ...  # type: ignore[overload-overlap]
 @overload
 def mean(xs: "Iterable[Value | float]") -> "Value": ...
 def mean(xs: Iterable[Any]) -> Any:
@@ -918,7 +931,7 @@ def mean(xs: Iterable[Any]) -> Any:
 
 
 @overload
-def dot(xs: Iterable[float], ys: Iterable[float]) -> float: ...
+def dot(xs: Iterable[float], ys: Iterable[float]) -> float: ...  # type: ignore[overload-overlap]
 @overload
 def dot(xs: "Iterable[Value | float]", ys: "Iterable[Value | float]") -> "Value": ...
 def dot(xs: Iterable[Any], ys: Iterable[Any]) -> Any:
@@ -937,7 +950,7 @@ def dot(xs: Iterable[Any], ys: Iterable[Any]) -> Any:
 
 
 @overload
-def logsumexp(xs: Iterable[float]) -> float: ...
+def logsumexp(xs: Iterable[float]) -> float: ...  # type: ignore[overload-overlap]
 @overload
 def logsumexp(xs: "Iterable[Value | float]") -> "Value": ...
 def logsumexp(xs: Iterable[Any]) -> Any:
@@ -953,7 +966,7 @@ def logsumexp(xs: Iterable[Any]) -> Any:
 
 
 @overload
-def log_softmax(xs: Iterable[float]) -> list[float]: ...
+def log_softmax(xs: Iterable[float]) -> list[float]: ...  # type: ignore[overload-overlap]
 @overload
 def log_softmax(xs: "Iterable[Value | float]") -> "list[Value]": ...
 def log_softmax(xs: Iterable[Any]) -> list[Any]:
@@ -973,7 +986,7 @@ def log_softmax(xs: Iterable[Any]) -> list[Any]:
 
 
 @overload
-def softmax(xs: Iterable[float]) -> list[float]: ...
+def softmax(xs: Iterable[float]) -> list[float]: ...  # type: ignore[overload-overlap]
 @overload
 def softmax(xs: "Iterable[Value | float]") -> "list[Value]": ...
 def softmax(xs: Iterable[Any]) -> list[Any]:

@@ -26,7 +26,7 @@ def number(x: Any) -> float | None:
     try:
         return float(x)
     except OverflowError:
-        return inf if x > 0 else -inf
+        return inf if x == abs(x) else -inf
 
 
 def _ieee(function: Callable[[float], float]) -> Callable[[float], float]:

@@ -136,52 +136,52 @@ class Value:
 
     # Arithmetic: each operator is a primitive, recorded ---------------------------------------
 
-    def __add__(self, other: Any) -> "Value":
+    def __add__(self, other: Any) -> Any:
         return record_operator(primitives.add, self, other)
 
-    def __radd__(self, other: Any) -> "Value":
+    def __radd__(self, other: Any) -> Any:
         return record_operator(primitives.add, other, self)
 
-    def __sub__(self, other: Any) -> "Value":
+    def __sub__(self, other: Any) -> Any:
         return record_operator(primitives.subtract, self, other)
 
-    def __rsub__(self, other: Any) -> "Value":
+    def __rsub__(self, other: Any) -> Any:
         return record_operator(primitives.subtract, other, self)
 
-    def __mul__(self, other: Any) -> "Value":
+    def __mul__(self, other: Any) -> Any:
         return record_operator(primitives.multiply, self, other)
 
-    def __rmul__(self, other: Any) -> "Value":
+    def __rmul__(self, other: Any) -> Any:
         return record_operator(primitives.multiply, other, self)
 
-    def __truediv__(self, other: Any) -> "Value":
+    def __truediv__(self, other: Any) -> Any:
         return record_operator(primitives.divide, self, other)
 
-    def __rtruediv__(self, other: Any) -> "Value":
+    def __rtruediv__(self, other: Any) -> Any:
         return record_operator(primitives.divide, other, self)
 
-    def __floordiv__(self, other: Any) -> "Value":
+    def __floordiv__(self, other: Any) -> Any:
         return record_operator(primitives.floor_divide, self, other)
 
-    def __rfloordiv__(self, other: Any) -> "Value":
+    def __rfloordiv__(self, other: Any) -> Any:
         return record_operator(primitives.floor_divide, other, self)
 
-    def __mod__(self, other: Any) -> "Value":
+    def __mod__(self, other: Any) -> Any:
         return record_operator(primitives.remainder, self, other)
 
-    def __rmod__(self, other: Any) -> "Value":
+    def __rmod__(self, other: Any) -> Any:
         return record_operator(primitives.remainder, other, self)
 
-    def __divmod__(self, other: Any) -> "tuple[Value, Value]":
+    def __divmod__(self, other: Any) -> Any:
         return self // other, self % other
 
-    def __rdivmod__(self, other: Any) -> "tuple[Value, Value]":
+    def __rdivmod__(self, other: Any) -> Any:
         return other // self, other % self
 
-    def __pow__(self, other: Any) -> "Value":
+    def __pow__(self, other: Any) -> Any:
         return record_operator(primitives.power, self, other)
 
-    def __rpow__(self, other: Any) -> "Value":
+    def __rpow__(self, other: Any) -> Any:
         return record_operator(primitives.power, other, self)
 
     def __neg__(self) -> "Value":
@@ -208,33 +208,43 @@ class Value:
     # The common functions, as methods: every function of `autograd` takes Values too ----------
 
     def exp(self) -> "Value":
+        """e to the power of this."""
         return record(primitives.exp, (self,))
 
     def log(self) -> "Value":
+        """The natural logarithm of this."""
         return record(primitives.log, (self,))
 
     def sqrt(self) -> "Value":
+        """The square root of this."""
         return record(primitives.sqrt, (self,))
 
     def sin(self) -> "Value":
+        """The sine of this angle in radians."""
         return record(primitives.sin, (self,))
 
     def cos(self) -> "Value":
+        """The cosine of this angle in radians."""
         return record(primitives.cos, (self,))
 
     def tan(self) -> "Value":
+        """The tangent of this angle in radians."""
         return record(primitives.tan, (self,))
 
     def tanh(self) -> "Value":
+        """The hyperbolic tangent of this."""
         return record(primitives.tanh, (self,))
 
     def sigmoid(self) -> "Value":
+        """1 / (1 + exp(-x)) of this."""
         return record(primitives.sigmoid, (self,))
 
     def softplus(self) -> "Value":
+        """log(1 + exp(x)) of this."""
         return record(primitives.softplus, (self,))
 
     def relu(self) -> "Value":
+        """This where it is positive, else 0."""
         return record(primitives.relu, (self,))
 
     # Comparison is of the numbers; == and hash are of the object, so that Values can be keys --
@@ -299,27 +309,29 @@ def record(primitive: Primitive, inputs: tuple[Any, ...]) -> Value:
     """Apply a primitive and remember its inputs and its local derivatives at them."""
     parents = tuple([x if isinstance(x, Value) else _constant(primitive, x) for x in inputs])
     numbers = [parent._data for parent in parents]
-    result = Value(primitive.evaluate(*numbers), requires_grad=False)
     tracked = [parent.requires_grad for parent in parents]
+    data = primitive.evaluate(*numbers)
     mode = modes.modes
-    if mode.recording and True in tracked:
-        result.requires_grad = True
-        result.primitive = primitive
-        result.parents = parents
-        result.partials = primitive.float_derivatives(result._data, *numbers)
-        if False in tracked:
-            result.partials = tuple(
-                [p if wanted else 0.0 for p, wanted in zip(result.partials, tracked, strict=True)]
-            )
-        if mode.locating:
-            result.made_at = modes.calling_line()
-            if mode.detecting:
-                modes.check_value(result)
+    if not mode.recording or True not in tracked:
+        return Value(data, requires_grad=False)
+    partials = primitive.float_derivatives(data, *numbers)
+    if False in tracked:
+        partials = tuple(
+            [p if wanted else 0.0 for p, wanted in zip(partials, tracked, strict=True)]
+        )
+    result = Value(data)
+    result.primitive = primitive
+    result.parents = parents
+    result.partials = partials
+    if mode.locating:
+        result.made_at = modes.calling_line()
+    if mode.detecting:
+        modes.check_value(result)
     return result
 
 
-def record_operator(primitive: Primitive, x: Any, y: Any) -> Value:
-    """Record an operator; Python is left to try the other side's if we don't know its kind."""
+def record_operator(primitive: Primitive, x: Any, y: Any) -> Any:
+    """Record an operator; Python may try the other operand's own if its kind is unknown here."""
     for operand in (x, y):
         if not isinstance(operand, (Value, float, int)) and real.number(operand) is None:
             if hasattr(operand, "__array__"):
