@@ -140,9 +140,10 @@ class Primitive:
     def float_derivatives(self, out: float, *inputs: float) -> tuple[float, ...]:
         """Return the local derivatives at floats, each made sure to be a float."""
         partials = self.derivatives(out, *inputs)
-        return tuple(
-            [p if type(p) is float else self._checked("partials", p, inputs) for p in partials]
-        )
+        for partial in partials:
+            if type(partial) is not float:
+                return tuple([self._checked("partials", p, inputs) for p in partials])
+        return tuple(partials)
 
     def defined_at(self, *inputs: Any) -> bool:
         """Return whether the inputs lie inside the domain.

@@ -79,22 +79,23 @@ def backward(
                 node._grad = 0.0
         for root, seed in zip(roots, gradients, strict=True):
             root._grad += seed
-        for node in reversed(order):
-            _hand_down(node)
+        _propagate(order)
     except BaseException:  # an interrupted sweep leaves no half-summed gradients behind
         for leaf, gradient in leaves:
             leaf._grad = gradient
         raise
 
 
-def _hand_down(node: "Value") -> None:
-    """Add to each parent's gradient its share of this node's gradient: the chain rule."""
-    gradient = node._grad
-    for parent, partial in zip(node.parents, node.partials, strict=True):
-        if parent.requires_grad:
-            parent._grad += partial * gradient
-            if modes.modes.detecting:
-                modes.check_gradient(node, parent, partial, gradient, parent._grad)
+def _propagate(order: "list[Value]") -> None:
+    """Let each node add its share to the gradients of its parents: the chain rule."""
+    detecting = modes.modes.detecting
+    for node in reversed(order):
+        gradient = node._grad
+        for parent, partial in zip(node.parents, node.partials, strict=True):
+            if parent.requires_grad:
+                parent._grad += partial * gradient
+                if detecting:
+                    modes.check_gradient(node, parent, partial, gradient, parent._grad)
 
 
 def checked_roots(roots: Any, seeds: Any) -> "tuple[list[Value], list[float]]":

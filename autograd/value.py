@@ -302,46 +302,64 @@ class Value:
 
     def __primitive__(self, primitive: Primitive, inputs: tuple[Any, ...]) -> "Value":
         """Record a primitive that was called with this among its inputs."""
-        return record(primitive, inputs)
+        return record(
+            primitive,
+            tuple([x if isinstance(x, Value) else _node(primitive.to_float(x)) for x in inputs]),
+        )
 
 
-def record(primitive: Primitive, inputs: tuple[Any, ...]) -> Value:
+def record(primitive: Primitive, parents: tuple[Value, ...]) -> Value:
     """Apply a primitive and remember its inputs and its local derivatives at them."""
-    parents = tuple([x if isinstance(x, Value) else _constant(primitive, x) for x in inputs])
     numbers = [parent._data for parent in parents]
     tracked = [parent.requires_grad for parent in parents]
-    data = primitive.evaluate(*numbers)
+    result = _node(primitive.evaluate(*numbers))
     mode = modes.modes
-    if not mode.recording or True not in tracked:
-        return Value(data, requires_grad=False)
-    partials = primitive.float_derivatives(data, *numbers)
-    if False in tracked:
-        partials = tuple(
-            [p if wanted else 0.0 for p, wanted in zip(partials, tracked, strict=True)]
-        )
-    result = Value(data)
-    result.primitive = primitive
-    result.parents = parents
-    result.partials = partials
-    if mode.locating:
-        result.made_at = modes.calling_line()
-    if mode.detecting:
-        modes.check_value(result)
+    if mode.recording and True in tracked:
+        partials = primitive.float_derivatives(result._data, *numbers)
+        if False in tracked:
+            partials = tuple([p if t else 0.0 for p, t in zip(partials, tracked, strict=True)])
+        result.requires_grad = True
+        result.primitive = primitive
+        result.parents = parents
+        result.partials = partials
+        if mode.locating:
+            result.made_at = modes.calling_line()
+        if mode.detecting:
+            modes.check_value(result)
     return result
 
 
 def record_operator(primitive: Primitive, x: Any, y: Any) -> Any:
     """Record an operator; Python may try the other operand's own if its kind is unknown here."""
-    for operand in (x, y):
-        if not isinstance(operand, (Value, float, int)) and real.number(operand) is None:
-            if hasattr(operand, "__array__"):
-                raise TypeError(f"{primitive.symbol} was given {primitives.describe(operand)}")
-            return NotImplemented
-    return record(primitive, (x, y))
+    left, right = _as_value(x), _as_value(y)
+    if left is not None and right is not None:
+        return record(primitive, (left, right))
+    stranger = x if left is None else y
+    if hasattr(stranger, "__array__"):
+        raise TypeError(f"{primitive.symbol} was given {primitives.describe(stranger)}")
+    return NotImplemented
 
 
-def _constant(primitive: Primitive, x: Any) -> Value:
-    return Value(primitive.to_float(x), requires_grad=False)
+def _as_value(x: Any) -> Value | None:
+    """Return a Value as it is, a real number as a constant, and None for anything else."""
+    if isinstance(x, Value):
+        return x
+    number = x if type(x) is float else real.number(x)
+    return None if number is None else _node(number)
+
+
+def _node(data: float) -> Value:
+    """Return a constant, without the checks that the user's numbers need."""
+    node = Value.__new__(Value)
+    node._data = data
+    node._grad = 0.0
+    node.label = ""
+    node.requires_grad = False
+    node.primitive = None
+    node.parents = ()
+    node.partials = ()
+    node.made_at = None
+    return node
 
 
 def _to_float(x: Any, what: str) -> float:
