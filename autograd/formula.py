@@ -5,7 +5,7 @@ applied to formulas instead of numbers, the rule of tanh returns ``1 - o · o`` 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from autograd import primitives, real
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 # How tightly an operator binds: a looser one inside a tighter one needs parentheses.
 _STRENGTH = {"+": 1, "-": 1, "*": 2, "/": 2, "//": 2, "%": 2, "**": 4}
-_UNARY, _ATOM = 3, 5
+_LOOSE, _UNARY, _ATOM = 0, 3, 5
+_SIGNS = {primitives.multiply: " · ", primitives.power: "^"}
 
 
 def short(x: float) -> str:
@@ -38,6 +39,32 @@ def decimal(x: float) -> str:
     """
     text = short(x)
     return text + ".0" if text.lstrip("-").isdigit() else text
+
+
+def visible(text: str) -> str:
+    r"""Write a text in one line, with control characters made visible.
+
+    The others are shown as they are. Those that would break a line, reverse the reading
+    direction or can't stand in a file at all get a picture or an escape.
+
+    >>> print(visible("a\nb\0 \u202e <c>"))
+    a␊b␀ \u202e <c>
+    """
+    return _INVISIBLE.sub(lambda match: _picture(match[0]), text)
+
+
+_INVISIBLE = re.compile(
+    "[\x00-\x1f\x7f-\x9f"  # control characters
+    "\u200e\u200f\u2028-\u202e\u2066-\u2069"  # separators of lines, directions of reading
+    "\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"  # no characters at all
+)
+
+
+def _picture(character: str) -> str:
+    code = ord(character)
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "\u2421" if code == 0x7F else f"\\u{code:04x}"
 
 
 class Formula:
@@ -62,66 +89,72 @@ class Formula:
 
     def __primitive__(self, primitive: Primitive, inputs: tuple[Any, ...]) -> "Formula":
         """Write an operation that was applied to formulas."""
-        operands = [x if isinstance(x, Formula) else _literal(x) for x in inputs]
-        number = primitive.evaluate(*[operand.number for operand in operands])
+        operands = [_literal(x) for x in inputs]
         if primitive is primitives.chosen or _is_first_power(primitive, operands):
             return operands[0]
-        strength = _strength(primitive, operands)
-        written = [
-            operand.in_parentheses_below(strength + (place > 0 or primitive is primitives.power))
-            if strength < _ATOM
-            else operand
-            for place, operand in enumerate(operands)
-        ]
-        text = primitive.write(*[operand.text for operand in written])
-        text = text.replace(" * ", " · ").replace(" ** ", "^")
-        latex = primitive.write_latex(*[operand.latex for operand in written])
-        return Formula(number, text, latex, strength)
+        number = primitive.evaluate(*[operand.number for operand in operands])
+        return _application(primitive, operands, number)
 
     def in_parentheses_below(self, strength: int) -> "Formula":
         """Return the formula, in parentheses if it binds less tightly than this."""
-        if self.strength >= strength:
-            return self
-        return Formula(self.number, f"({self.text})", rf"\left({self.latex}\right)")
+        return self if self.strength >= strength else _in_parentheses(self)
 
-    def __add__(self, other: Any) -> Any:
-        return primitives.add(self, other)
+    def __add__(self, other: Any) -> "Formula":
+        return self.__primitive__(primitives.add, (self, other))
 
-    def __radd__(self, other: Any) -> Any:
-        return primitives.add(other, self)
+    def __radd__(self, other: Any) -> "Formula":
+        return self.__primitive__(primitives.add, (other, self))
 
-    def __sub__(self, other: Any) -> Any:
-        return primitives.subtract(self, other)
+    def __sub__(self, other: Any) -> "Formula":
+        return self.__primitive__(primitives.subtract, (self, other))
 
-    def __rsub__(self, other: Any) -> Any:
-        return primitives.subtract(other, self)
+    def __rsub__(self, other: Any) -> "Formula":
+        return self.__primitive__(primitives.subtract, (other, self))
 
-    def __mul__(self, other: Any) -> Any:
-        return primitives.multiply(self, other)
+    def __mul__(self, other: Any) -> "Formula":
+        return self.__primitive__(primitives.multiply, (self, other))
 
-    def __rmul__(self, other: Any) -> Any:
-        return primitives.multiply(other, self)
+    def __rmul__(self, other: Any) -> "Formula":
+        return self.__primitive__(primitives.multiply, (other, self))
 
-    def __truediv__(self, other: Any) -> Any:
-        return primitives.divide(self, other)
+    def __truediv__(self, other: Any) -> "Formula":
+        return self.__primitive__(primitives.divide, (self, other))
 
-    def __rtruediv__(self, other: Any) -> Any:
-        return primitives.divide(other, self)
+    def __rtruediv__(self, other: Any) -> "Formula":
+        return self.__primitive__(primitives.divide, (other, self))
 
-    def __pow__(self, other: Any) -> Any:
-        return primitives.power(self, other)
+    def __floordiv__(self, other: Any) -> "Formula":
+        return self.__primitive__(primitives.floor_divide, (self, other))
 
-    def __rpow__(self, other: Any) -> Any:
-        return primitives.power(other, self)
+    def __rfloordiv__(self, other: Any) -> "Formula":
+        return self.__primitive__(primitives.floor_divide, (other, self))
 
-    def __neg__(self) -> Any:
-        return primitives.negative(self)
+    def __mod__(self, other: Any) -> "Formula":
+        return self.__primitive__(primitives.remainder, (self, other))
 
-    def __pos__(self) -> Any:
+    def __rmod__(self, other: Any) -> "Formula":
+        return self.__primitive__(primitives.remainder, (other, self))
+
+    def __pow__(self, other: Any) -> "Formula":
+        return self.__primitive__(primitives.power, (self, other))
+
+    def __rpow__(self, other: Any) -> "Formula":
+        return self.__primitive__(primitives.power, (other, self))
+
+    def __neg__(self) -> "Formula":
+        return self.__primitive__(primitives.negative, (self,))
+
+    def __pos__(self) -> "Formula":
         return self
 
-    def __abs__(self) -> Any:
-        return primitives.absolute(self)
+    def __abs__(self) -> "Formula":
+        return self.__primitive__(primitives.absolute, (self,))
+
+    def __eq__(self, other: object) -> bool:
+        return self.number == (other.number if isinstance(other, Formula) else other)
+
+    def __hash__(self) -> int:
+        return hash(self.number)
 
     def __lt__(self, other: Any) -> bool:
         return self.number < _literal(other).number
@@ -148,17 +181,62 @@ def _literal(x: Any) -> Formula:
     number = real.number(x)
     if number is None:
         raise TypeError(f"a formula needs numbers, got {primitives.describe(x)}")
-    return Formula(number, short(number), strength=_ATOM if number >= 0 else _UNARY)
+    text = short(number)
+    return Formula(number, text, strength=_UNARY if text.startswith("-") or "e" in text else _ATOM)
 
 
-def _strength(primitive: Primitive, operands: Sequence[Formula]) -> int:
-    if primitive.symbol == primitive.name:
+def _application(primitive: Primitive, operands: Sequence[Formula], number: float) -> Formula:
+    """Write an operation, with parentheses where they are needed."""
+    strength = _strength(primitive, len(operands))
+    texts, latexes = [], []
+    for place, operand in enumerate(operands):
+        loose = _is_loose(primitive, operands, place)
+        apart = _in_parentheses(operand) if loose else operand
+        texts.append(operand.text if strength == _ATOM else apart.text)
+        latexes.append(apart.latex if _is_bare(primitive, place) else operand.latex)
+    sign = _SIGNS.get(primitive)
+    text = primitive.write(*texts) if sign is None else sign.join(texts)
+    return Formula(number, text, primitive.write_latex(*latexes), strength)
+
+
+def _in_parentheses(formula: Formula) -> Formula:
+    return Formula(formula.number, f"({formula.text})", rf"\left({formula.latex}\right)")
+
+
+def _strength(primitive: Primitive, inputs: int) -> int:
+    """Return how tightly an operation binds its inputs; a function call can't be torn apart."""
+    called = primitive.symbol == primitive.name or primitive.notation is not None
+    if called or primitive.variadic or inputs > 2:
         return _ATOM
-    return _UNARY if len(operands) == 1 else _STRENGTH[primitive.symbol]
+    return _UNARY if inputs == 1 else _STRENGTH.get(primitive.symbol, _LOOSE)
+
+
+def _is_loose(primitive: Primitive, operands: Sequence[Formula], place: int) -> bool:
+    """Return whether an operand needs parentheses, unless something else encloses it."""
+    operand = operands[place]
+    strength = _strength(primitive, len(operands))
+    if strength in (_ATOM, _LOOSE):
+        return operand.strength < _ATOM
+    follows_a_sign = place > 0 or strength == _UNARY
+    if follows_a_sign and operand.text.startswith("-"):
+        return True
+    return operand.strength < strength + (place > 0 or primitive is primitives.power)
+
+
+# An input in a LaTeX form that is enclosed already: \sqrt{#1}, \left|#1\right|; not {#1}^2.
+_ENCLOSED = re.compile(r"(?:[{(\[|]|\\l\w+)\s*#\d\s*(?:[)\]|]|\\r\w+|\}(?!\^))")
+
+
+def _is_bare(primitive: Primitive, place: int) -> bool:
+    return f"#{place + 1}" in _ENCLOSED.sub("", primitive.latex or "")
 
 
 def _is_first_power(primitive: Primitive, operands: Sequence[Formula]) -> bool:
     return primitive is primitives.power and operands[1].text == "1"
+
+
+def _is_plain_constant(node: "Value") -> bool:
+    return node.is_leaf and not node.requires_grad and not node.label
 
 
 class Names:
@@ -177,14 +255,14 @@ class Names:
 
     def __init__(self, order: "Sequence[Value]") -> None:
         self._names: dict[Value, str] = {}
-        taken = {node.label for node in order}
+        taken = {visible(node.label) for node in order}
         used: set[str] = set()
         counts = {"a": 0, "v": 0}
         for node in order:
-            if node.is_leaf and not node.requires_grad and not node.label:
+            if _is_plain_constant(node):
                 self._names[node] = short(node.data)
                 continue
-            name = node.label
+            name = visible(node.label)
             if not name:
                 name = self._next("a" if node.is_leaf else "v", counts, taken)
             elif name in used:
@@ -205,11 +283,16 @@ class Names:
         """Return the name of a node."""
         return self._names[node]
 
-    def formula(self, node: "Value") -> "Formula | float":
-        """Return a node as it stands in a formula: its name, or its number for a constant."""
-        if node.is_leaf and not node.requires_grad and not node.label:
-            return node.data
-        return Formula(node.data, self[node])
+    def formula(self, node: "Value") -> Formula:
+        """Return a node as it stands in a formula: its name, or its number for a constant.
+
+        A name that is a formula itself, such as ``x1*w1``, binds loosely.
+        """
+        if _is_plain_constant(node):
+            return _literal(node.data)
+        name = self[node]
+        strength = _ATOM if re.fullmatch(r"[^\s+\-*/^%·]+", name) else _LOOSE
+        return Formula(node.data, name, strength=strength)
 
     def operation(self, node: "Value") -> str:
         """Write the operation that made a node, as in ``x * w``; empty for a leaf.
@@ -222,24 +305,41 @@ class Names:
         """
         if node.primitive is None:
             return ""
-        operands = [_literal(self.formula(parent)) for parent in node.parents]
-        return str(operands[0].__primitive__(node.primitive, tuple(operands)))
+        operands = [self.formula(parent) for parent in node.parents]
+        if node.primitive is primitives.chosen:
+            return f"where(…, {operands[0]})"
+        return _application(node.primitive, operands, node.data).text
 
 
 def local_derivatives(node: "Value", names: Names) -> list[Formula]:
     """Return the local derivatives of a node as formulas, such as ``1 - o · o`` for tanh."""
     if node.primitive is None:
         return []
-    inputs = [names.formula(parent) for parent in node.parents]
+    inputs = [
+        parent.data if _is_plain_constant(parent) else names.formula(parent)
+        for parent in node.parents
+    ]
     try:
         with switched(recording=False):
-            rules = node.primitive.derivatives(Formula(node.data, names[node]), *inputs)
+            rules = node.primitive.derivatives(names.formula(node), *inputs)
         return [_literal(rule) for rule in rules]
-    except (TypeError, ValueError, ArithmeticError):  # a user's rule may need real floats
+    except (
+        TypeError,
+        ValueError,
+        ArithmeticError,
+        AttributeError,
+    ):  # a user's rule may need real floats
         return [
-            Formula(partial, f"∂{names[node]}/∂{names[parent]}", r"\partial")
+            _derivative(partial, names.formula(node), names.formula(parent))
             for parent, partial in zip(node.parents, node.partials, strict=True)
         ]
+
+
+def _derivative(partial: float, node: Formula, parent: Formula) -> Formula:
+    """Return a derivative that is known only as a number."""
+    above, below = node.in_parentheses_below(_ATOM), parent.in_parentheses_below(_ATOM)
+    latex = rf"\frac{{\partial {above.latex}}}{{\partial {below.latex}}}"
+    return Formula(partial, f"∂{above}/∂{below}", latex)
 
 
 def step_text(step: "Step") -> str:
@@ -248,7 +348,8 @@ def step_text(step: "Step") -> str:
 
 
 def _edge_text(step: "Step", edge: "Edge", rule: Formula) -> str:
-    parent, node = step.names[edge.parent], step.names[step.node]
+    parent = step.names.formula(edge.parent).in_parentheses_below(_ATOM)
+    node = step.names.formula(step.node).in_parentheses_below(_ATOM)
     rule = rule.in_parentheses_below(_STRENGTH["*"])
     return (
         f"{parent}.grad += {rule.text} · {node}.grad"
@@ -256,17 +357,17 @@ def _edge_text(step: "Step", edge: "Edge", rule: Formula) -> str:
     )
 
 
-def _sum_text(edge: "Edge") -> str:
+def _sum_text(edge: "Edge", write: Callable[[float], str] = decimal) -> str:
     """The gradient afterwards; as a sum if there was a gradient before."""
     if edge.before == 0.0:
-        return decimal(edge.after)
-    contribution = decimal(edge.contribution)
+        return write(edge.after)
+    contribution = write(edge.contribution)
     plus = f"- {contribution[1:]}" if contribution.startswith("-") else f"+ {contribution}"
-    return f"{decimal(edge.before)} {plus} = {decimal(edge.after)}"
+    return f"{write(edge.before)} {plus} = {write(edge.after)}"
 
 
-def _factor(x: float) -> str:
-    return f"({short(x)})" if x < 0 else short(x)
+def _factor(x: float, write: Callable[[float], str] = short) -> str:
+    return f"({write(x)})" if x < 0 else write(x)
 
 
 def step_latex(step: "Step") -> str:
@@ -280,9 +381,17 @@ def _edge_latex(step: "Step", edge: "Edge", rule: Formula) -> str:
     rule = rule.in_parentheses_below(_STRENGTH["*"])
     return (
         rf"\bar{{{parent}}} &\mathrel{{+}}= {rule.latex} \cdot \bar{{{node}}}"
-        rf" = {short(edge.local_derivative)} \times {_factor(step.upstream)}"
-        rf" \rightarrow {_sum_text(edge)}"
+        rf" = {_latex_short(edge.local_derivative)} \times {_factor(step.upstream, _latex_short)}"
+        rf" \rightarrow {_sum_text(edge, _latex_decimal)}"
     )
+
+
+def _latex_short(x: float) -> str:
+    return latex_name(short(x))
+
+
+def _latex_decimal(x: float) -> str:
+    return latex_name(decimal(x))
 
 
 def _rules(step: "Step") -> "list[tuple[Edge, Formula]]":
@@ -305,7 +414,6 @@ _LATEX_ESCAPES = {
     "^": r"\wedge{}",
     "~": r"\sim{}",
     " ": r"\ ",
-    "\n": r"\ ",
 }
 
 
@@ -326,5 +434,5 @@ def latex_name(name: str) -> str:
     indexed = re.fullmatch(r"([A-Za-z])_?(\d+)", name)
     if indexed:
         return f"{indexed[1]}_{{{indexed[2]}}}"
-    escaped = "".join(_LATEX_ESCAPES.get(character, character) for character in name)
+    escaped = "".join(_LATEX_ESCAPES.get(character, character) for character in visible(name))
     return rf"\mathrm{{{escaped}}}"

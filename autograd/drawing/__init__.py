@@ -1,9 +1,6 @@
-"""Drawing graphs."""
+"""Pictures of computation graphs."""
 
+from autograd.drawing.picture import Picture, draw
+from autograd.drawing.render import RenderingError
 
-class Picture:
-    """x."""
-
-
-def draw() -> None:
-    """x."""
+__all__ = ["Picture", "RenderingError", "draw"]
