@@ -6,20 +6,23 @@ its parents done already.
 """
 
 import threading
+from copy import deepcopy as deepcopy_of
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
+from weakref import WeakValueDictionary
 
 from autograd.sweep import topological_order
 
 if TYPE_CHECKING:
     from autograd.value import Value
 
-_STATE = ("_data", "_grad", "label", "requires_grad", "primitive", "partials")
+_STATE = ("_data", "_grad", "_label", "requires_grad", "primitive", "partials")
 
 
 class _Pickling(threading.local):
+    """The graphs in work, by the ids of their nodes; a pickler keeps alive what it has in work."""
+
     def __init__(self) -> None:
-        self.graphs: WeakSet[_Ancestors] = WeakSet()  # a pickler keeps alive what it has in work
+        self.graphs: WeakValueDictionary[int, _Ancestors] = WeakValueDictionary()
 
 
 _pickling = _Pickling()
@@ -35,25 +38,39 @@ def deepcopy(value: "Value", memo: dict[int, Any]) -> "Value":
     for node in topological_order([value], lambda parent: id(parent) not in memo):
         if id(node) not in memo:
             parents = tuple([memo[id(parent)] for parent in node.parents])
-            memo[id(node)] = _rebuild(*_description(node, parents))
+            copied = _rebuild(*_description(node, parents))
+            memo[id(node)] = copied
+            if hasattr(copied, "__dict__"):
+                vars(copied).update(deepcopy_of(vars(node), memo))
     duplicate: Value = memo[id(value)]
     return duplicate
 
 
 def reduce(value: "Value") -> tuple[Any, ...]:
     """Return how to pickle a node: by its parents, if they are in the pickle already."""
-    if value.is_leaf or any(id(value) in graph.members for graph in _pickling.graphs):
+    graph = _pickling.graphs.get(id(value))
+    if value.is_leaf or (graph is not None and graph.hands_over(value)):
         return _rebuild, _description(value, value.parents)
-    return _last, (_Ancestors(value),)
+    # A node handed over before, and asked for again, is on its way into another pickle, which
+    # may have none of its ancestors. For a new node, what was handed over before is left out.
+    return _last, (_Ancestors(value, whole=graph is not None),)
 
 
 class _Ancestors:
     """A node and all it was made from; pickles as the list of them, parents first."""
 
-    def __init__(self, root: "Value") -> None:
-        self.nodes = topological_order([root])
-        self.members = {id(node) for node in self.nodes}
-        _pickling.graphs.add(self)
+    def __init__(self, root: "Value", whole: bool) -> None:
+        graphs = _pickling.graphs
+        self.nodes = topological_order([root], lambda node: whole or id(node) not in graphs)
+        self.waiting = {id(node) for node in self.nodes}
+        graphs.update(dict.fromkeys(self.waiting, self))
+
+    def hands_over(self, node: "Value") -> bool:
+        """Return whether it is the node's turn, which comes once."""
+        if id(node) not in self.waiting:
+            return False
+        self.waiting.remove(id(node))
+        return True
 
     def __reduce__(self) -> tuple[Any, ...]:
         return list, (), None, iter(self.nodes)

@@ -96,7 +96,16 @@ def calling_line() -> str | None:
 def check_value(node: Any) -> None:
     """Raise if an operation made nan or inf."""
     if not math.isfinite(node.data):
-        raise AnomalyError(f"{_operation(node)} made {node.data} from {_inputs(node)}{_line(node)}")
+        inputs = _inputs(node.parents)
+        raise AnomalyError(f"{_operation(node)} made {node.data} from {inputs}{_line(node)}")
+
+
+def check_constant(primitive: Any, inputs: Sequence[Any], result: float) -> None:
+    """Raise if an operation that is not recorded made nan or inf."""
+    if not math.isfinite(result):
+        raise AnomalyError(
+            f"{primitive.name} made {result} from {_inputs(inputs)} ({calling_line()})"
+        )
 
 
 def check_gradient(
@@ -107,7 +116,7 @@ def check_gradient(
         raise AnomalyError(
             f"the sweep through {_operation(node)} made the gradient of {_name(parent)} "
             f"{gradient}: local derivative {partial} times {upstream} from above, "
-            f"at {_inputs(node)}{_line(node)}"
+            f"at {_inputs(node.parents)}{_line(node)}"
         )
 
 
@@ -120,8 +129,7 @@ def _name(node: Any) -> str:
     return node.label or (f"the result of {node.op}" if node.parents else f"the input {node.data}")
 
 
-def _inputs(node: Any, most: int = 8) -> str:
-    parents: Sequence[Any] = node.parents
+def _inputs(parents: Sequence[Any], most: int = 8) -> str:
     texts = [f"{p.label} = {p.data}" if p.label else f"{p.data}" for p in parents[:most]]
     rest = f" and {len(parents) - most} more" if len(parents) > most else ""
     return ", ".join(texts) + rest

@@ -91,7 +91,7 @@ class Primitive:
         self.exact = exact
         self.notation = notation
         self.inputs, self.variadic = _input_names(name, partials)
-        self.defaults = _defaults(value)
+        self.defaults = _defaults(name, value, self.inputs, self.variadic)
         Primitive.registered[name] = self
 
     @overload
@@ -139,6 +139,8 @@ class Primitive:
 
     def float_derivatives(self, out: float, *inputs: float) -> tuple[float, ...]:
         """Return the local derivatives at floats, each made sure to be a float."""
+        if out != out and not self.is_builtin and not self.defined_at(*inputs):
+            return (nan,) * len(inputs)
         partials = self.derivatives(out, *inputs)
         for partial in partials:
             if type(partial) is not float:
@@ -278,7 +280,7 @@ def find_primitive(name: str, builtin: bool) -> Primitive:
 def describe(x: Any) -> str:
     """Say what was given in place of a number and, if it is an array, what to do instead."""
     if hasattr(x, "__array__") or isinstance(x, (list, tuple)):
-        return f"a {type(x).__name__}: a Value is one scalar, apply the operation to each entry"
+        return f"{type(x).__name__}: a Value is one scalar, apply the operation to each entry"
     return f"{type(x).__name__} {str(x)[:50]!r}"
 
 
@@ -295,12 +297,23 @@ def _input_names(name: str, partials: Callable[..., Any]) -> tuple[list[str], bo
     return [parameter.name for parameter in inputs], variadic
 
 
-def _defaults(value: Callable[..., float]) -> dict[str, float]:
-    """Return the defaults of a value function's inputs; some functions written in C tell none."""
+def _defaults(
+    name: str, value: Callable[..., float], inputs: Sequence[str], variadic: bool
+) -> dict[str, float]:
+    """Return the defaults of a value function's inputs, and make sure it takes as many."""
     try:
-        parameters = inspect.signature(value).parameters
-    except ValueError:
+        signature = inspect.signature(value)
+    except ValueError:  # some functions written in C don't tell theirs
         return {}
+    if not variadic:
+        try:
+            signature.bind(*inputs)
+        except TypeError:
+            raise TypeError(
+                f"primitive {name!r}: partials takes the result and {len(inputs)} inputs "
+                f"({', '.join(inputs)}), but value takes {signature}"
+            ) from None
+    parameters = signature.parameters
     return {n: p.default for n, p in parameters.items() if p.default is not p.empty}
 
 
@@ -408,6 +421,8 @@ divide = Primitive(
 
 
 def _to_multiple(x: float, y: float) -> tuple[float, float]:
+    if abs(x) >= 2.0**53 * abs(y):  # multiples of y are denser there than floats
+        return 0.0, 0.0
     rest = real.remainder(x, y)
     return rest, rest - y
 
@@ -448,16 +463,30 @@ positive = Primitive(
     latex="+#1",
     exact=lambda mp, x: x,
 )
+
+
+def _power_partial(out: Any, x: Any, y: Any) -> Any:
+    """y * x**(y - 1); where y - 1 loses digits of a small y, from out if that has its own."""
+    less = y - 1.0
+    is_exact = _is_zero(less + 1.0 - y)
+    plain = y * power(x, less)
+    if is_exact is True:
+        return plain
+    has_digits = (absolute(out) >= real.smallest_normal) & (absolute(out) < inf)
+    better = where(absolute(x) < 1.0, divide(y * out, x), y * divide(out, x))
+    return where(has_digits & (absolute(x) < inf), better, plain)
+
+
 power = Primitive(
     "power",
     real.power,
     lambda out, x, y: (
-        where(_is_zero(y), 0.0, y * power(x, y - 1.0)),
+        where(_is_zero(y), 0.0, _power_partial(out, x, y)),
         where(_is_zero(x) & (y >= 0.0), 0.0, out * log(x)),
     ),
     symbol="**",
-    domain=lambda x, y: x > 0 or (x < 0 and y == math.floor(y)) or (x == 0 and y >= 0),
-    kinks=lambda x, y: (x,) if y <= 0 or y != math.floor(y) else (),
+    domain=lambda x, y: x > 0 or (x < 0 and y == real.floor(y)) or (x == 0 and y >= 0),
+    kinks=lambda x, y: (x,) if y <= 0 or y != real.floor(y) else (),
     latex="{#1}^{#2}",
     exact=lambda mp, x, y: mp.power(x, y),
 )
@@ -502,10 +531,18 @@ sqrt = Primitive(
     domain=lambda x: x >= 0,
     latex=r"\sqrt{#1}",
 )
+
+
+def _cbrt_partial(out: Any, x: Any) -> Any:
+    at_the_ends = _is_zero(x) | (absolute(x) >= inf)
+    return where(at_the_ends, divide(1.0, out * out), divide(divide(out, x), 3.0))
+
+
 cbrt = Primitive(
     "cbrt",
     real.cbrt,
-    lambda out, x: (divide(1.0, 3.0 * out * out),),
+    lambda out, x: (_cbrt_partial(out, x),),
+    kinks=(0.0,),
     latex=r"\sqrt[3]{#1}",
     exact=lambda mp, x: mp.cbrt(x) if mp.re(x) >= 0 else -mp.cbrt(-x),
 )
@@ -536,9 +573,9 @@ def _atan_partial(x: Any) -> Any:
     return divide(divide(1.0, h), h)
 
 
-def _atan2_partials(y: Any, x: Any) -> tuple[Any, Any]:
+def _atan2_partials(out: Any, y: Any, x: Any) -> tuple[Any, Any]:
     h = hypot(x, y)
-    at_the_ends = _is_zero(h) | (h >= inf)
+    at_the_ends = (_is_zero(h) | (h >= inf)) & (out <= inf)
     return (
         where(at_the_ends, 0.0, divide(divide(x, h), h)),
         where(at_the_ends, 0.0, divide(divide(-y, h), h)),
@@ -549,7 +586,7 @@ atan = Primitive("atan", real.atan, lambda out, x: (_atan_partial(x),), latex=r"
 atan2 = Primitive(
     "atan2",
     real.atan2,
-    lambda out, y, x: _atan2_partials(y, x),
+    lambda out, y, x: _atan2_partials(out, y, x),
     domain=lambda y, x: x != 0 or y != 0,
     kinks=lambda y, x: (y,) if x <= 0 else (),
 )
@@ -598,7 +635,7 @@ softplus = Primitive(
     "softplus",
     real.softplus,
     lambda out, x: (sigmoid(x),),
-    exact=lambda mp, x: mp.log1p(mp.exp(x)),
+    exact=lambda mp, x: mp.log1p(mp.exp(x)) if mp.re(x) < 0 else x + mp.log1p(mp.exp(-x)),
 )
 relu = Primitive(
     "relu",
@@ -652,8 +689,10 @@ def _gelu_tanh_partial(x: Any) -> Any:
 
 
 def _mish_partial(x: Any) -> Any:
-    gate = tanh(softplus(x))
-    return where(absolute(x) < inf, gate + x * (1.0 - gate * gate) * sigmoid(x), gate)
+    grown = softplus(x)
+    gate = tanh(grown)
+    slope = 4.0 * sigmoid(2.0 * grown) * sigmoid(-2.0 * grown)  # 1 - gate * gate, all its digits
+    return where(absolute(x) < inf, gate + x * slope * sigmoid(x), gate)
 
 
 gelu_exact = Primitive(
@@ -695,14 +734,14 @@ clamp = Primitive(
     "clamp",
     real.clamp,
     lambda out, x, min, max: _clamp_partials(out, x, min, max),
-    kinks=lambda x, min, max: (x - min, x - max),
+    kinks=lambda x, min, max: (x - min, x - max, max - min),
     exact=lambda mp, x, min, max: max if x >= max or min >= max else min if x <= min else x,
 )
 hardtanh = Primitive(
     "hardtanh",
     real.hardtanh,
     lambda out, x, min_val, max_val: _clamp_partials(out, x, min_val, max_val),
-    kinks=lambda x, min_val, max_val: (x - min_val, x - max_val),
+    kinks=lambda x, min_val, max_val: (x - min_val, x - max_val, max_val - min_val),
     exact=clamp.exact,
 )
 
@@ -727,7 +766,7 @@ def _bell(x: Any) -> Any:
 
 
 def _away_from_poles(x: float) -> bool:
-    return x > 0 or x != math.floor(x)
+    return x > 0 or x != real.floor(x)
 
 
 erf = Primitive("erf", real.erf, lambda out, x: (_bell(x),))
@@ -752,7 +791,7 @@ polygamma = Primitive(
     "polygamma",
     real.polygamma,
     lambda out, n, x: (nan, polygamma(n + 1.0, x)),
-    domain=lambda n, x: n >= 0 and n == math.floor(n) and _away_from_poles(x),
+    domain=lambda n, x: n in range(int(real.HIGHEST_ORDER) + 1) and _away_from_poles(x),
     latex=r"\psi^{(#1)}\left(#2\right)",
     exact=lambda mp, n, x: mp.psi(int(n), x),
 )
@@ -859,14 +898,28 @@ dot_of = Primitive(
     "dot",
     real.dot,
     lambda out, *xys: (*_halves(xys)[1], *_halves(xys)[0]),
+    domain=lambda *xys: len(xys) % 2 == 0,
     exact=lambda mp, *xys: mp.fsum(x * y for x, y in zip(*_halves(xys), strict=True)),
     notation=_write_dot,
 )
+
+
+def _logsumexp_partials(out: Any, *xs: Any) -> tuple[Any, ...]:
+    shares = [where(x >= inf, 1.0, exp(x - out)) for x in xs]
+    whole = sum_of(*shares)  # 1, but for the rounding of out
+    return tuple([divide(share, whole) for share in shares])
+
+
+def _exact_logsumexp(mp: Any, *xs: Any) -> Any:
+    peak = max(xs, key=mp.re)  # the sum of the exponentials alone may be 1 to all digits
+    return peak + mp.log(mp.fsum(mp.exp(x - peak) for x in xs))
+
+
 logsumexp_of = Primitive(
     "logsumexp",
     real.logsumexp,
-    lambda out, *xs: tuple(exp(x - out) for x in xs),
-    exact=lambda mp, *xs: mp.log(mp.fsum(mp.exp(x) for x in xs)),
+    _logsumexp_partials,
+    exact=_exact_logsumexp,
 )
 
 TABLE = {entry.name: entry for entry in list(globals().values()) if isinstance(entry, Primitive)}

@@ -7,12 +7,12 @@ returns the float that IEEE-754 prescribes: it never raises for a float, whateve
 
 import math
 from collections.abc import Callable, Iterable
-from fractions import Fraction
 from numbers import Real
 from typing import Any
 
 inf = math.inf
 nan = math.nan
+smallest_normal = 2.0**-1022  # numbers below it have fewer digits
 
 
 def number(x: Any) -> float | None:
@@ -22,7 +22,8 @@ def number(x: Any) -> float | None:
     (3.0, inf, None, None)
     """
     if not isinstance(x, Real):
-        return None
+        is_numpy_bool = type(x).__name__ in ("bool", "bool_") and hasattr(x, "dtype")
+        return float(bool(x)) if is_numpy_bool else None
     try:
         return float(x)
     except OverflowError:
@@ -299,33 +300,101 @@ def lgamma(x: float) -> float:
     >>> lgamma(1.0), lgamma(-1.0)
     (0.0, inf)
     """
+    if 0.5 <= x <= 2.5:  # near its zeros 1 and 2 Python's own loses digits
+        return _lgamma_beside_two(x - 2.0) if x > 1.5 else _lgamma_beside_one(x - 1.0)
     try:
         return math.lgamma(x)
     except (ValueError, OverflowError):
         return inf
 
 
+# zeta(k) - 1 for k = 2, 3, …, of Riemann's zeta function.
+_ZETA_LESS_ONE = [
+    *(
+        0.6449340668482264,
+        0.20205690315959424,
+        0.08232323371113814,
+        0.03692775514336999,
+        0.017343061984449237,
+    ),
+    *(
+        0.008349277381922926,
+        0.0040773561979443596,
+        0.002008392826082117,
+        0.000994575127817976,
+        0.0004941886041194277,
+    ),
+    *(
+        0.00024608655330804474,
+        0.00012271334757851804,
+        6.124813505881122e-05,
+        3.058823630697205e-05,
+        1.5282259408611054e-05,
+    ),
+    *(
+        7.637197637855309e-06,
+        3.8172932650404334e-06,
+        1.908212716505986e-06,
+        9.53962033811706e-07,
+        4.769329868814509e-07,
+    ),
+    *(
+        2.384505026764572e-07,
+        1.1921992593144637e-07,
+        5.960818905137444e-08,
+        2.980350344294891e-08,
+        1.4901554878932188e-08,
+    ),
+    *(
+        7.450711825285339e-09,
+        3.725334041249084e-09,
+        1.862659804174882e-09,
+        9.313274595967869e-10,
+        4.656628416199737e-10,
+    ),
+]
+_ONE_LESS_EULER = 0.42278433509846713  # 1 minus Euler's constant
+
+
+def _lgamma_beside_two(z: float) -> float:
+    """lgamma(2 + z) for |z| <= 0.5 by its power series: Abramowitz and Stegun (1964), 6.1.33."""
+    series = 0.0
+    for k, coefficient in reversed(list(enumerate(_ZETA_LESS_ONE, start=2))):
+        series = coefficient / k - z * series
+    return z * (_ONE_LESS_EULER + z * series)
+
+
+def _lgamma_beside_one(z: float) -> float:
+    return _lgamma_beside_two(z) - math.log1p(z)
+
+
 # The Bernoulli numbers B2, B4, … B28 of the asymptotic series below.
 _BERNOULLI = [
-    Fraction(1, 6),
-    Fraction(-1, 30),
-    Fraction(1, 42),
-    Fraction(-1, 30),
-    Fraction(5, 66),
-    Fraction(-691, 2730),
-    Fraction(7, 6),
-    Fraction(-3617, 510),
-    Fraction(43867, 798),
-    Fraction(-174611, 330),
-    Fraction(854513, 138),
-    Fraction(-236364091, 2730),
-    Fraction(8553103, 6),
-    Fraction(-23749461029, 870),
+    1 / 6,
+    -1 / 30,
+    1 / 42,
+    -1 / 30,
+    5 / 66,
+    -691 / 2730,
+    7 / 6,
+    -3617 / 510,
+    43867 / 798,
+    -174611 / 330,
+    854513 / 138,
+    -236364091 / 2730,
+    8553103 / 6,
+    -23749461029 / 870,
 ]
+
+
+HIGHEST_ORDER = 100.0
+"""The highest derivative of digamma that polygamma gives."""
 
 
 def polygamma(n: float, x: float) -> float:
     """The n-th derivative of digamma, the derivative of lgamma; nan at its poles but 0.
+
+    It is nan too where n is not one of 0, 1, 2, … `HIGHEST_ORDER`.
 
     Positive x by recurrence upwards and then the asymptotic series, negative x by reflection:
     Abramowitz and Stegun (1964), 6.4.6, 6.4.11 and 6.4.7.
@@ -333,50 +402,65 @@ def polygamma(n: float, x: float) -> float:
     >>> polygamma(1, 1.0), math.pi**2 / 6
     (1.6449340668482264, 1.6449340668482264)
     """
+    if not 0.0 <= n <= HIGHEST_ORDER or n != math.floor(n):
+        return nan
     order = int(n)
     if x > 0.0:
         return _polygamma_positive(order, x)
     if x == 0.0:
-        sign = -1.0 if order % 2 == 0 else 1.0
-        return sign * math.copysign(inf, x) if order % 2 == 0 else inf
+        return inf if order % 2 else math.copysign(inf, -x)
     if x == -inf or x == math.floor(x) or x != x:
         return nan
     sign = -1.0 if order % 2 else 1.0
-    return sign * _polygamma_positive(order, 1.0 - x) - math.pi * _cotangent_derivative(order, x)
+    return sign * _polygamma_positive(order, 1.0 - x) - _cotangent_derivative(order, x)
 
 
 def _polygamma_positive(order: int, x: float) -> float:
     sign = 1.0 if order % 2 else -1.0
-    factorial = math.gamma(order + 1.0)
     terms = []
     while x < 12.0 + order:
-        terms.append(factorial * power(x, -(order + 1.0)))
+        terms.append(_inverse_power(order, x))
         x += 1.0
+    terms.append(0.5 * _inverse_power(order, x))
     if order == 0:
-        terms += [-log(x), 0.5 / x]
+        terms.append(-log(x))
+        factor = 0.5 / x / x
     else:
-        terms += [math.gamma(order) * power(x, -order), 0.5 * factorial * power(x, -(order + 1.0))]
+        terms.append(_inverse_power(order - 1, x))
+        factor = terms[-1] * 0.5 * order * (order + 1.0) / x / x
     for k, bernoulli in enumerate(_BERNOULLI, start=1):
-        growth = math.gamma(2.0 * k + order) / math.gamma(2.0 * k + 1.0)
-        terms.append(float(bernoulli) * growth * power(x, -(2.0 * k + order)))
+        terms.append(bernoulli * factor)
+        growth = (2.0 * k + order) * (2.0 * k + 1.0 + order)
+        factor *= growth / ((2.0 * k + 1.0) * (2.0 * k + 2.0)) / x / x
     return sign * (math.fsum(terms) if all(map(math.isfinite, terms)) else sum(terms))
 
 
+def _inverse_power(order: int, x: float) -> float:
+    """order! / x**(order + 1), whose factors alone could overflow."""
+    result = divide(1.0, x)
+    for k in range(1, order + 1):
+        result *= k / x
+    return result
+
+
+_PI_REST = 1.2246467991473532e-16  # pi - math.pi
+
+
 def _cotangent_derivative(order: int, x: float) -> float:
-    """The order-th derivative of cot(pi x), as a polynomial in cot(pi x)."""
-    polynomial = [0.0, 1.0]
-    for _ in range(order):  # (p(c))' = -pi (1 + c*c) p'(c)
-        slope = [-math.pi * k * a for k, a in enumerate(polynomial)][1:]
-        polynomial = [0.0] * (len(slope) + 2)
+    """The order-th derivative of pi cot(pi x), as a polynomial in c = cot(pi x)."""
+    polynomial = [0, 1]
+    for _ in range(order):  # p(c)' = -pi (1 + c*c) p'(c)
+        slope = [-k * a for k, a in enumerate(polynomial)][1:]
+        polynomial = [0] * (len(slope) + 2)
         for k, a in enumerate(slope):
             polynomial[k] += a
             polynomial[k + 2] += a
     fraction = x - round(x)  # exact, and cot has period 1
-    cotangent = divide(math.cos(math.pi * fraction), math.sin(math.pi * fraction))
+    cotangent = math.cos(math.pi * fraction) / math.sin(math.pi * fraction)
     result = 0.0
     for a in reversed(polynomial):
         result = result * cotangent + a
-    return result
+    return result * math.pi ** (order + 1) * (1.0 + (order + 1) * _PI_REST / math.pi)
 
 
 def digamma(x: float) -> float:

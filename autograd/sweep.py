@@ -100,11 +100,11 @@ def _propagate(order: "list[Value]") -> None:
 
 def checked_roots(roots: Any, seeds: Any) -> "tuple[list[Value], list[float]]":
     """Return roots and seeds as lists, or say what is wrong with them."""
-    single = hasattr(roots, "__primitive__")
+    single = hasattr(roots, "__primitive__") or not isinstance(roots, Iterable)
     roots = [roots] if single else list(roots)
     if seeds is None:
         seeds = [1.0] * len(roots)
-    elif single:
+    elif not isinstance(seeds, Iterable):
         seeds = [seeds]
     seeds = list(seeds)
     if len(roots) != len(seeds):
@@ -112,7 +112,7 @@ def checked_roots(roots: Any, seeds: Any) -> "tuple[list[Value], list[float]]":
     numbers = [real.number(seed) for seed in seeds]
     for root, seed, number in zip(roots, seeds, numbers, strict=True):
         if not hasattr(root, "__primitive__"):
-            raise TypeError(f"backward needs Values, got {primitives.describe(root)}")
+            raise TypeError(f"a sweep begins at a Value, got {primitives.describe(root)}")
         if number is None:
             raise TypeError(f"a seed is a real number, got {primitives.describe(seed)}")
         if not root.requires_grad:
@@ -196,7 +196,7 @@ class Sweep(Sequence[Step]):
     """
 
     def __init__(self, root: "Value", seed: float = 1.0) -> None:
-        roots, seeds = checked_roots(root, seed)
+        roots, seeds = checked_roots([root], [seed])
         self.root = root
         self.seed = seeds[0]
         self.order = tracked_order(roots)

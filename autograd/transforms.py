@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from autograd import modes, primitives
+from autograd import modes, primitives, real
 from autograd.nested import flatten
 from autograd.sweep import checked_roots, tracked_order
 from autograd.value import Value
@@ -109,7 +109,19 @@ def differentiable_partials(node: Value) -> Sequence[Any]:
     inputs = [parent if parent.requires_grad else parent.data for parent in node.parents]
     # Branches of a rule that are not chosen may well be nan: that is no anomaly.
     with modes.switched(symbolic=True, detecting=False):
-        return node.primitive.derivatives(node, *inputs)
+        partials = node.primitive.derivatives(node, *inputs)
+    _make_sure_current(node, partials)
+    return partials
+
+
+def _make_sure_current(node: Value, partials: Sequence[Any]) -> None:
+    """Raise if an input was given another number after the node was computed from it."""
+    for parent, partial, recorded in zip(node.parents, partials, node.partials, strict=True):
+        if parent.requires_grad and float(partial) != recorded and recorded == recorded:
+            raise RuntimeError(
+                f"the data of a Value was set after {node!r} had been computed from it: "
+                "build the graph anew before asking for higher derivatives"
+            )
 
 
 def _times(x: Any, y: Any) -> Any:
@@ -123,7 +135,11 @@ def _plus(x: Any, y: Any) -> Any:
 
 
 def _as_value(x: Any) -> Value:
-    return x if isinstance(x, Value) else Value(x, requires_grad=False)
+    return x if isinstance(x, Value) else _as_constant(x)
+
+
+def _as_constant(number: float) -> Value:
+    return Value(number, requires_grad=False)
 
 
 # Transforms of functions ----------------------------------------------------------------------
@@ -168,12 +184,16 @@ def _argument_numbers(arguments: tuple[Any, ...], argnums: int | Sequence[int] |
             raise ValueError(
                 f"argnums names argument {number}, but the function was given {len(arguments)}"
             )
-    return [number % len(arguments) for number in wanted]
+    numbers = [number % len(arguments) for number in wanted]
+    if len(set(numbers)) < len(numbers):
+        raise ValueError(f"argnums names an argument twice: {argnums}")
+    return numbers
 
 
 def _fresh(leaf: Any) -> Value:
     if isinstance(leaf, Value):
-        return +leaf if leaf.requires_grad else Value(leaf.data, leaf.label)
+        connected = leaf.requires_grad and modes.modes.recording
+        return +leaf if connected else Value(leaf.data, leaf.label)
     return Value(leaf)
 
 
@@ -181,7 +201,7 @@ def _scalar(output: Any, function: Function) -> Value:
     if isinstance(output, Value):
         return output
     name = getattr(function, "__name__", "the function")
-    if isinstance(output, (int, float)):  # it doesn't depend on its inputs at all
+    if real.number(output) is not None:  # it doesn't depend on its inputs at all
         return Value(output, requires_grad=False)
     raise TypeError(
         f"{name} must return one number to have a gradient, "
@@ -195,7 +215,10 @@ def _transform(
     argnums: int | Sequence[int] | None,
     derive: Callable[[_Inputs, bool], Any],
 ) -> Any:
-    """Run a transform: its results are Values if a transform around it may need them."""
+    """Run a transform: its results are Values if a transform around it may need them.
+
+    A no_grad around it makes its results constants, but doesn't hinder the transform itself.
+    """
     if not callable(function):
         raise TypeError(f"a function is differentiated, got {primitives.describe(function)}")
     inputs = _Inputs(arguments, argnums)
@@ -206,10 +229,11 @@ def _transform(
             result = derive(inputs, inner)
     finally:
         _depth.level -= 1
-    if inner:
+    if inner and modes.modes.recording:
         return result
     leaves, rebuild = flatten(result)
-    return rebuild([leaf.data if isinstance(leaf, Value) else leaf for leaf in leaves])
+    numbers = [leaf.data if isinstance(leaf, Value) else leaf for leaf in leaves]
+    return rebuild([_as_constant(x) for x in numbers] if inner else numbers)
 
 
 def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
@@ -221,7 +245,8 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
 
     Returns:
         A function of f's arguments that returns (value, gradient): floats if all arguments are
-        floats, Values if one is a Value. The gradient is shaped as the argument is.
+        floats, Values if one is a Value. The gradient is shaped as the argument is. Keyword
+        arguments are handed on to f as they are.
 
     Follows torch.func.grad_and_value, with the value first as in jax.value_and_grad.
 
@@ -230,9 +255,9 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """
 
     @functools.wraps(f)
-    def value_and_gradient(*arguments: Any) -> Any:
+    def value_and_gradient(*arguments: Any, **options: Any) -> Any:
         def derive(inputs: _Inputs, inner: bool) -> Any:
-            output = _scalar(f(*inputs.arguments), f)
+            output = _scalar(f(*inputs.arguments, **options), f)
             slopes = gradients(output, inputs.nodes, create_graph=inner)
             return output, inputs.shaped(slopes)
 
@@ -260,8 +285,8 @@ def grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     both = value_and_grad(f, argnums)
 
     @functools.wraps(f)
-    def gradient(*arguments: Any) -> Any:
-        return both(*arguments)[1]
+    def gradient(*arguments: Any, **options: Any) -> Any:
+        return both(*arguments, **options)[1]
 
     return gradient
 
@@ -282,9 +307,9 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     """
 
     @functools.wraps(f)
-    def jacobian_of_f(*arguments: Any) -> Any:
+    def jacobian_of_f(*arguments: Any, **options: Any) -> Any:
         def derive(inputs: _Inputs, inner: bool) -> Any:
-            outputs, rebuild = flatten(f(*inputs.arguments))
+            outputs, rebuild = flatten(f(*inputs.arguments, **options))
             rows = [gradients(_scalar(y, f), inputs.nodes, create_graph=inner) for y in outputs]
             return rebuild([inputs.shaped(row) for row in rows])
 

@@ -37,7 +37,7 @@ class Value:
         "__weakref__",
         "_data",
         "_grad",
-        "label",
+        "_label",
         "made_at",
         "parents",
         "partials",
@@ -49,12 +49,10 @@ class Value:
     __array_ufunc__ = None
 
     def __init__(self, data: float, label: str = "", requires_grad: bool = True) -> None:
-        if not isinstance(label, str):
-            raise TypeError(f"a Value's label is a text, got {primitives.describe(label)}")
         self._data = _to_float(data, "data")
         self._grad = 0.0
         self.label = label
-        self.requires_grad = requires_grad
+        self.requires_grad = bool(requires_grad)
         self.primitive: Primitive | None = None
         self.parents: tuple[Value, ...] = ()
         self.partials: tuple[float, ...] = ()
@@ -77,6 +75,17 @@ class Value:
     @grad.setter
     def grad(self, number: float) -> None:
         self._grad = _to_float(number, "grad")
+
+    @property
+    def label(self) -> str:
+        """A name for messages and pictures."""
+        return self._label
+
+    @label.setter
+    def label(self, text: str) -> None:
+        if not isinstance(text, str):
+            raise TypeError(f"a Value's label is a text, got {primitives.describe(text)}")
+        self._label = text
 
     @property
     def op(self) -> str:
@@ -193,7 +202,9 @@ class Value:
     def __abs__(self) -> "Value":
         return record(primitives.absolute, (self,))
 
-    def __round__(self) -> "Value":
+    def __round__(self, digits: int = 0) -> "Value":
+        if digits:
+            return round(self * 10.0**digits) / 10.0**digits
         return record(primitives.round, (self,))
 
     def __floor__(self) -> "Value":
@@ -326,6 +337,8 @@ def record(primitive: Primitive, parents: tuple[Value, ...]) -> Value:
             result.made_at = modes.calling_line()
         if mode.detecting:
             modes.check_value(result)
+    elif mode.detecting:
+        modes.check_constant(primitive, parents, result._data)
     return result
 
 
@@ -353,7 +366,7 @@ def _node(data: float) -> Value:
     node = Value.__new__(Value)
     node._data = data
     node._grad = 0.0
-    node.label = ""
+    node._label = ""
     node.requires_grad = False
     node.primitive = None
     node.parents = ()
@@ -372,5 +385,8 @@ def _to_float(x: Any, what: str) -> float:
     return number
 
 
-def _comparable(x: Any) -> float | None:
-    return x._data if isinstance(x, Value) else real.number(x)
+def _comparable(x: Any) -> Any:
+    """Return what Python can compare with a float, None if x is no number."""
+    if isinstance(x, Value):
+        return x._data
+    return x if isinstance(x, int) else real.number(x)  # a large int would lose digits

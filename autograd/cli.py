@@ -1,0 +1,543 @@
+"""The stepgrad command: explain, check and draw an expression, train a network, see a demo."""
+
+import argparse
+import contextlib
+import json
+import math
+import os
+import sys
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice, takewhile
+from pathlib import Path
+from typing import Any, NoReturn
+
+import autograd
+from autograd.explanation import Explanation, Section, as_text
+from autograd.expression import (
+    Expression,
+    ExpressionError,
+    name_in_message,
+    parse,
+    quoted,
+    suggestion,
+)
+from autograd.formula import Names, visible
+from autograd.sweep import topological_order
+from autograd.value import Value
+
+PASSED, FAILED, WRONG_USE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
+
+_LONGEST_LINE = 1000
+
+RECIPES = ("iris",)
+"""The trainings: functions of these names in `nn.recipes`."""
+
+NEURON = "n = x1*w1 + x2*w2 + b; tanh(n)"
+NEURON_POINT = ("x1=2", "x2=0", "w1=-3", "w2=1", "b=6.8813735870195432")
+
+_LANGUAGE = """\
+EXPR is written as in Python: numbers, names, + - * / // % **, and calls of
+autograd's functions, such as tanh(x), maximum(x, y), sum([x, y]) and
+where(x > 0, x, y). 'name = expression;' before the last expression names a
+part. pi, e and inf are constants, unless you give them a value. Quote EXPR,
+so that the shell leaves it alone.
+"""
+
+
+class WrongUse(Exception):
+    """What the user asked for can't be done; the message is one line."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the stepgrad command.
+
+    Args:
+        arguments: what follows ``stepgrad`` on the command line (default: sys.argv).
+
+    Returns:
+        The exit status: 0, or 1 if a gradient check fails, 2 for wrong use, 130 after Ctrl-C.
+
+    >>> main(["explain", "x*x"])  # and on stderr: stepgrad: 'x' has no value: add x=…
+    2
+    """
+    _replace_what_cannot_be_printed()
+    try:
+        status = _attempt(list(sys.argv[1:] if arguments is None else arguments))
+        print(end="", flush=True)
+    except OSError as error:
+        _close_stdout()
+        broken = isinstance(error, BrokenPipeError)
+        return BROKEN_PIPE if broken else _complain(f"can't write the output: {error.strerror}")
+    return status
+
+
+def _attempt(arguments: list[str]) -> int:
+    """Run a command; turn every failure but that of stdout into a line and an exit status."""
+    try:
+        return _run(arguments)
+    except (WrongUse, ExpressionError, ImportError) as error:
+        return _complain(str(error))
+    except OSError as error:
+        if error.filename is None:
+            raise
+        return _complain(f"{error.filename}: {error.strerror}")
+    except KeyboardInterrupt:
+        print("\nstepgrad: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except SystemExit as stop:  # argparse has shown a help text
+        return int(stop.code or 0)
+
+
+def _run(arguments: list[str]) -> int:
+    if not hasattr(autograd, "Sweep"):
+        raise WrongUse(
+            f"another distribution's autograd, at {autograd.__file__}, hides stepgrad's: "
+            "run `pip uninstall autograd` and then reinstall stepgrad"
+        )
+    parser, commands = _parsers()
+    if not arguments:
+        parser.print_help()
+        return PASSED
+    name, *rest = arguments
+    if name not in commands:
+        parser.parse_args([name])  # shows help or the version, or complains
+        return PASSED
+    command = commands[name]
+    chosen = command.parse_args(command.options_first(rest) if command.takes_expression else rest)
+    run: Callable[[argparse.Namespace], int] = chosen.run
+    return run(chosen)
+
+
+def _complain(message: str) -> int:
+    line = " ".join(message.split())
+    shortened = line if len(line) <= _LONGEST_LINE else line[:_LONGEST_LINE] + "…"
+    print(f"stepgrad: {shortened}", file=sys.stderr)
+    return WRONG_USE
+
+
+def _replace_what_cannot_be_printed() -> None:
+    """Print a question mark for what the terminal's encoding hasn't, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if getattr(stream, "errors", "") == "strict" and hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
+
+
+def _close_stdout() -> None:
+    """Let Python's own last flush go nowhere, if stdout is a file at all."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+# Reading the command line ---------------------------------------------------------------------
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line, and in which an expression may begin with '-'."""
+
+    def __init__(self, *, takes_expression: bool = False, **settings: Any) -> None:
+        self.takes_expression = takes_expression
+        self.takes_value: dict[str, bool] = {}  # the options, and whether a value follows
+        settings.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        super().__init__(allow_abbrev=False, **settings)
+
+    def add_argument(self, *names: Any, **settings: Any) -> argparse.Action:
+        action = super().add_argument(*names, **settings)
+        for option in action.option_strings:
+            self.takes_value[option] = action.nargs != 0
+        return action
+
+    def error(self, message: str) -> NoReturn:
+        raise WrongUse(f"{message} (see {self.prog} --help)")
+
+    def options_first(self, arguments: Iterable[str]) -> list[str]:
+        """Sort the options to the front, so that no expression or value is taken for one."""
+        options: list[str] = []
+        others: list[str] = []
+        rest = iter(arguments)
+        for argument in rest:
+            name, equals, _ = argument.partition("=")
+            if argument == "--":
+                others += rest
+            elif name in self.takes_value and (not equals or name.startswith("--")):
+                options.append(argument)
+                if self.takes_value[name] and not equals:
+                    options += islice(rest, 1)
+            elif argument.startswith("-") and others:
+                options.append(argument)  # unknown: argparse will say so
+            else:
+                others.append(argument)
+        return [*options, "--", *others]
+
+
+def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
+    parser = _Parser(
+        prog="stepgrad",
+        description="Differentiate an expression step by step, check it, draw it.",
+        epilog="examples:\n"
+        f'  stepgrad explain "{NEURON}" \\\n      {" ".join(NEURON_POINT)}\n'
+        '  stepgrad check "log(x)*y" x=2 y=3\n'
+        '  stepgrad draw "x*y + sin(x)" x=2 y=3 -o graph.svg\n'
+        "  stepgrad train iris\n"
+        "  stepgrad demo",
+    )
+    parser.add_argument("--version", action="version", version=f"stepgrad {_version()}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=_Parser)
+    parsers = {
+        "explain": _explain_parser(commands),
+        "check": _check_parser(commands),
+        "draw": _draw_parser(commands),
+        "train": _train_parser(commands),
+        "demo": _demo_parser(commands),
+    }
+    return parser, parsers
+
+
+def _version() -> str:
+    return str(getattr(autograd, "__version__", "unknown"))
+
+
+def _expression_parser(commands: Any, name: str, summary: str, example: str) -> _Parser:
+    parser: _Parser = commands.add_parser(
+        name,
+        takes_expression=True,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.\n\n{_LANGUAGE}",
+        epilog=f"example:\n  stepgrad {name} {example}",
+    )
+    parser.add_argument("expression", metavar="EXPR", help='such as "tanh(x*w + b)"')
+    parser.add_argument("values", metavar="NAME=NUMBER", nargs="*", help="a value per variable")
+    return parser
+
+
+def _explain_parser(commands: Any) -> _Parser:
+    parser = _expression_parser(
+        commands,
+        "explain",
+        "differentiate an expression step by step",
+        f'"{NEURON}" \\\n      {" ".join(NEURON_POINT)}',
+    )
+    parser.add_argument("--svg", metavar="FILE", help="draw the graph, too")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help='as data, with all digits; nan and infinities as "nan", "inf", "-inf"',
+    )
+    parser.add_argument("--latex", action="store_true", help="as LaTeX, for use with amsmath")
+    parser.set_defaults(run=_explain)
+    return parser
+
+
+def _check_parser(commands: Any) -> _Parser:
+    parser = _expression_parser(
+        commands,
+        "check",
+        "compare the gradients with independent computations (exit status 1 if wrong)",
+        '"log(x)*y" x=2 y=3 --order 2',
+    )
+    parser.add_argument("--order", type=int, choices=(1, 2), default=1, help="2: second, too")
+    parser.set_defaults(run=_check)
+    return parser
+
+
+def _draw_parser(commands: Any) -> _Parser:
+    parser = _expression_parser(
+        commands, "draw", "draw the graph of an expression", '"x*y + sin(x)" x=2 y=3 -o graph.svg'
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", required=True, help="FILE.svg, .png, .pdf, .dot, .html"
+    )
+    parser.set_defaults(run=_draw)
+    return parser
+
+
+def _train_parser(commands: Any) -> _Parser:
+    parser: _Parser = commands.add_parser(
+        "train",
+        help="train a small network on real data",
+        description="Train a small network on real data; plot the training, draw a neuron.",
+        epilog="example:\n  stepgrad train iris --seed 1 --folder iris",
+    )
+    parser.add_argument("recipe", choices=RECIPES, help="the data and the network for it")
+    parser.add_argument("--seed", type=int, help="the same seed gives the same result to the bit")
+    parser.add_argument("--epochs", type=int, help="how often to go through the data")
+    parser.add_argument("--lr", type=float, help="the learning rate")
+    parser.add_argument("--batch-size", type=int, help="samples per step")
+    parser.add_argument("--folder", type=Path, default=Path(), help="for the pictures (default: .)")
+    parser.set_defaults(run=_train)
+    return parser
+
+
+def _demo_parser(commands: Any) -> _Parser:
+    parser: _Parser = commands.add_parser(
+        "demo",
+        help="see it all in a minute",
+        description="Explain, check and draw a neuron and train a network, all into one folder.",
+        epilog="example:\n  stepgrad demo --folder my-demo",
+    )
+    parser.add_argument("--folder", type=Path, default=Path("stepgrad-demo"), help="where to write")
+    parser.set_defaults(run=_demo)
+    return parser
+
+
+# The expression and its point -----------------------------------------------------------------
+
+
+class _Problem:
+    """An expression, and the point at which it is to be differentiated."""
+
+    def __init__(self, text: str, assignments: Sequence[str]) -> None:
+        given = _given(text, assignments)
+        self.expression: Expression = parse(text, given)
+        self.point = _point(self.expression, given)
+
+    def inputs(self) -> list[Value]:
+        """Return the variables as fresh Values with their names."""
+        return [Value(x, label=name) for name, x in self.point.items()]
+
+    def gradcheck(self, order: int = 1) -> Any:
+        """Check the gradients.
+
+        Raises:
+            WrongUse: if something is not finite at this point.
+        """
+        from autograd.checking import gradcheck
+
+        inputs = self.inputs()
+        fault = _not_finite(self.expression(*inputs), inputs)
+        if fault:
+            raise WrongUse(f"gradients can't be checked where {fault}")
+        return gradcheck(self.expression, *inputs, order=order, raise_exception=False)
+
+
+def _not_finite(root: Value, inputs: Sequence[Value]) -> str:
+    """Say what is nan or infinite first, or has such a derivative; an empty text if nothing."""
+    order = topological_order([root])
+    names = Names(order)
+    for node in inputs:
+        if not math.isfinite(node.data):
+            return f"{node.label} is {node.data}"
+    for node in order:
+        if not math.isfinite(node.data):
+            return f"{visible(names.operation(node) or names[node])} is {node.data}"
+        for partial in node.partials:
+            if not math.isfinite(partial):
+                return f"{visible(names.operation(node))} has the derivative {partial}"
+    return ""
+
+
+def _given(text: str, assignments: Sequence[str]) -> dict[str, float]:
+    """Read ``name=number`` for each variable."""
+    given: dict[str, float] = {}
+    for assignment in assignments:
+        name, equals, number = assignment.partition("=")
+        name = unicodedata.normalize("NFKC", name.strip())  # as Python does with names in the text
+        if not equals or not name.isidentifier():
+            raise WrongUse(
+                f"{quoted(assignment)} is not of the form name=number; "
+                f"the expression is {quoted(text)}"
+            )
+        if name in given:
+            raise WrongUse(f"{name_in_message(name)} is given twice")
+        try:
+            given[name] = float(number)
+        except ValueError:
+            raise WrongUse(
+                f"{name_in_message(name)} is not given as a number: {quoted(number)}"
+            ) from None
+    return given
+
+
+def _point(expression: Expression, given: dict[str, float]) -> dict[str, float]:
+    """Return the variables' values in their order; each must be given, and no other."""
+    if not expression.variables:
+        raise WrongUse("the expression has no variable, so there is nothing to differentiate")
+    missing = [name for name in expression.variables if name not in given]
+    superfluous = [name for name in given if name not in expression.variables]
+    if missing:
+        name = missing[0]
+        hint = suggestion(name, superfluous) or f": add {quoted(name)[1:-1]}=…"
+        raise WrongUse(f"{name_in_message(name)} has no value{hint}")
+    if superfluous:
+        raise WrongUse(
+            f"{name_in_message(superfluous[0])} does not occur in the expression, "
+            f"whose variables are {quoted(', '.join(expression.variables))[1:-1]}"
+        )
+    return {name: given[name] for name in expression.variables}
+
+
+# The commands ---------------------------------------------------------------------------------
+
+
+def _explain(chosen: argparse.Namespace) -> int:
+    if chosen.json and chosen.latex:
+        raise WrongUse("--json and --latex exclude each other")
+    if chosen.svg is not None and Path(chosen.svg).suffix.lower() != ".svg":
+        raise WrongUse(f"--svg writes a file whose name ends in .svg, not {quoted(chosen.svg)}")
+    problem = _Problem(chosen.expression, chosen.values)
+    inputs = problem.inputs()
+    root = problem.expression(*inputs)
+    explanation = Explanation(root, inputs)
+    if chosen.latex:
+        print(explanation.latex())
+    elif chosen.json:
+        print(json.dumps(_data(problem, explanation), indent=2, allow_nan=False))
+    else:
+        _print_sections(_sections(problem, explanation))
+    if chosen.svg is not None:
+        _save_picture(root, chosen.svg)
+        if not (chosen.json or chosen.latex):
+            print(f"\nThe graph is drawn in {chosen.svg}")
+    return PASSED
+
+
+def _sections(problem: _Problem, explanation: Explanation) -> list[Section]:
+    """Return what explain prints; of a check that all passed, the verdict alone."""
+    verdict, lines = _verdict(problem)
+    in_short = list(takewhile(bool, lines)) if verdict == "passed" else lines
+    return [*explanation.sections(), ("Check", in_short)]
+
+
+def _data(problem: _Problem, explanation: Explanation) -> dict[str, Any]:
+    """Return what --json prints."""
+    verdict, lines = _verdict(problem)
+    return {
+        "expression": problem.expression.text,
+        **explanation.data(),
+        "check": {"verdict": verdict, "report": [line.strip() for line in lines]},
+    }
+
+
+def _verdict(problem: _Problem) -> tuple[str, list[str]]:
+    """Return "passed", "failed" or "not checked", and the lines to show."""
+    try:
+        report = problem.gradcheck()
+    except WrongUse as error:
+        return "not checked", [f"  not checked: {error}"]
+    lines = [f"  {line}".rstrip() for line in str(report).splitlines()]
+    return ("passed" if report else "failed"), lines
+
+
+def _check(chosen: argparse.Namespace) -> int:
+    report = _Problem(chosen.expression, chosen.values).gradcheck(chosen.order)
+    print(report)
+    return PASSED if report else FAILED
+
+
+def _draw(chosen: argparse.Namespace) -> int:
+    problem = _Problem(chosen.expression, chosen.values)
+    _save_picture(problem.expression(*problem.inputs()), chosen.output)
+    print(f"The graph is drawn in {chosen.output}")
+    return PASSED
+
+
+def _save_picture(root: Value, *paths: str | Path) -> None:
+    """Draw a graph with its gradients, to files in the formats of their suffixes."""
+    from autograd.drawing import draw
+
+    if root.requires_grad:
+        root.backward()
+    try:
+        picture = draw(root)
+        for path in paths:
+            picture.save(path)
+    except (ValueError, RuntimeError) as error:
+        raise WrongUse(str(error)) from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise WrongUse(f"can't write {os.fspath(path)}: {reason}") from None
+
+
+def _train(chosen: argparse.Namespace) -> int:
+    wanted = {
+        name: getattr(chosen, name)
+        for name in ("seed", "epochs", "lr", "batch_size")
+        if getattr(chosen, name) is not None
+    }
+    _print_training(chosen.recipe, _trained(chosen.recipe, chosen.folder, **wanted))
+    return PASSED
+
+
+def _trained(recipe: str, folder: Path, **wanted: Any) -> Any:
+    """Run a recipe, with the folder made first: not to fail when all is trained."""
+    from nn import recipes
+
+    _make_folder(folder)
+    try:
+        return getattr(recipes, recipe)(folder=folder, progress=True, **wanted)
+    except ValueError as error:
+        raise WrongUse(str(error)) from None
+
+
+def _print_training(recipe: str, result: Any) -> None:
+    print(f"{recipe}: held-out accuracy {result.accuracy:.4f}")
+    for path in result.files:
+        print(f"  {path}")
+
+
+def _demo(chosen: argparse.Namespace) -> int:
+    folder: Path = chosen.folder
+    _make_folder(folder)
+    problem = _Problem(NEURON, NEURON_POINT)
+    inputs = problem.inputs()
+    root = problem.expression(*inputs)
+    print(f"A neuron: {NEURON}\n")
+    sections = _sections(problem, Explanation(root, inputs))
+    _print_sections(sections)
+    _write_text(folder / "explanation.txt", as_text(sections) + "\n")
+    _save_picture(root, folder / "neuron.svg", folder / "neuron.html")
+    print("\nA small network learns to tell three kinds of iris apart:\n", flush=True)
+    result = _trained("iris", folder)
+    print(f"It classifies {result.accuracy:.1%} of the flowers that it has not seen correctly.")
+    _print_closing(folder, result.files)
+    return PASSED
+
+
+def _print_closing(folder: Path, pictures: Sequence[Path]) -> None:
+    drawings = [path for path in pictures if path.suffix == ".svg"]
+    plots = [path for path in pictures if path not in drawings]
+    rows = [
+        ("explanation.txt", "the passes above, to read at leisure"),
+        ("neuron.html", "the neuron's graph, in a browser"),
+        ("neuron.svg", "the same as a picture"),
+        *((path.name, "how the loss fell and the accuracy rose") for path in plots),
+        *((path.name, "a neuron of the trained network") for path in drawings),
+    ]
+    width = max(len(name) for name, _ in rows)
+    print(f"\nAll this is in {folder}{os.sep}, have a look:")
+    for name, meaning in rows:
+        print(f"  {name:{width}}  {meaning}")
+    print('\nNow try your own: stepgrad explain "x*y + sin(x)" x=2 y=3')
+
+
+# Writing --------------------------------------------------------------------------------------
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise WrongUse(
+            f"{folder} can't be a folder, since a file is in its place: give another with --folder"
+        ) from None
+
+
+def _write_text(path: Path, text: str) -> None:
+    from nn.files import write_whole
+
+    write_whole(path, text.encode())
+
+
+def _print_sections(sections: Sequence[Section]) -> None:
+    bold, normal = ("\033[1m", "\033[0m") if _terminal_has_styles() else ("", "")
+    styled = [(f"{bold}{title}{normal}", lines) for title, lines in sections]
+    print(as_text(styled))
+
+
+def _terminal_has_styles() -> bool:
+    stream = sys.stdout
+    return stream is not None and stream.isatty() and not os.environ.get("NO_COLOR")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
