@@ -409,7 +409,7 @@ def polygamma(n: float, x: float) -> float:
         return _polygamma_positive(order, x)
     if x == 0.0:
         return inf if order % 2 else math.copysign(inf, -x)
-    if x == -inf or x == math.floor(x) or x != x:
+    if x == floor(x) or x != x:
         return nan
     sign = -1.0 if order % 2 else 1.0
     return sign * _polygamma_positive(order, 1.0 - x) - _cotangent_derivative(order, x)

@@ -1,9 +1,6 @@
-"""Checking gradients."""
+"""Checking gradients: gradcheck, its report, and strategies for property tests."""
 
+from autograd.checking.gradcheck import gradcheck
+from autograd.checking.report import GradcheckError, Report
 
-class GradcheckError(AssertionError):
-    """x."""
-
-
-def gradcheck() -> None:
-    """x."""
+__all__ = ["GradcheckError", "Report", "gradcheck"]

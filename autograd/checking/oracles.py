@@ -1,0 +1,368 @@
+"""The exact oracle: a recorded graph replayed in mpmath, with derivatives of its own.
+
+It shares nothing with the engine but the record of which operation was applied to what. An
+operation's value is mpmath's; its local derivatives are differences of that value at several
+times the digits of a float, not the partials in the primitive table; the sweep back is a loop
+of its own.
+"""
+
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from autograd import primitives
+from autograd.checking import finite
+from autograd.checking.finite import Estimate
+from autograd.checking.kinks import room
+from autograd.primitives import Primitive
+from autograd.value import Value
+
+DIGITS = 50
+WIDE = 16
+"""Operations with more inputs than this have their derivatives from a formula, see _formulas."""
+
+FLOAT_BITS = 1100
+"""An effect smaller than this many bits of the result is none in floats: the least is 2**-1074."""
+
+
+def mpmath_is_here() -> bool:
+    """Return whether the optional mpmath can be imported."""
+    try:
+        importlib.import_module("mpmath")
+    except ImportError:
+        return False
+    return True
+
+
+class UndefinedThere(ArithmeticError):
+    """Raised where an operation has no real value at 50 digits, or no derivative."""
+
+
+class Exact:
+    """The oracle, with an mpmath context of its own.
+
+    Args:
+        bits: how many bits of every local derivative are to be right.
+
+    Raises:
+        ImportError: without mpmath.
+
+    >>> from autograd import Value, exp
+    >>> from autograd.sweep import tracked_order
+    >>> x = Value(1.0)
+    >>> y = exp(x)
+    >>> oracle = Exact()
+    >>> values = oracle.values(tracked_order([y]))
+    >>> print(oracle.mp.nstr(oracle.gradients(values, y)[x], 30))
+    2.71828182845904523536028747135
+    """
+
+    def __init__(self, bits: int = 80) -> None:
+        try:
+            import mpmath
+        except ImportError:
+            raise ImportError(
+                'the exact check needs mpmath: pip install "stepgrad[check]", '
+                'or ask for method="finite"'
+            ) from None
+        self.mp: Any = mpmath.mp.clone()  # the user's precision is left alone
+        self.mp.dps = DIGITS
+        self.mp.prec = max(self.mp.prec, bits + 20)
+        self.bits = bits
+
+    # Values -----------------------------------------------------------------------------------
+
+    def values(
+        self, order: Sequence[Value], moved: Mapping[Value, Any] | None = None
+    ) -> dict[Value, Any]:
+        """Replay a graph and return the value of each node at 50 digits.
+
+        Args:
+            order: the tracked nodes in topological order.
+            moved: other numbers for some of the leaves.
+        """
+        values: dict[Value, Any] = dict(moved or {})
+        for node in order:
+            if node.primitive is None:
+                values.setdefault(node, self.mp.mpf(node.data))
+            else:
+                values[node] = self.result(node.primitive, self.inputs(node, values))
+        return values
+
+    def result(self, primitive: Primitive, inputs: Sequence[Any]) -> Any:
+        """Return the result of a primitive, a float's if mpmath has none."""
+        inputs = [self.mp.mpf(x) for x in inputs]
+        try:
+            return self.value(primitive, inputs)
+        except UndefinedThere:
+            return self.mp.mpf(primitive.evaluate(*map(float, inputs)))
+
+    def inputs(self, node: Value, values: Mapping[Value, Any]) -> list[Any]:
+        """Return the inputs of a node: those replayed, and the constants."""
+        return [
+            values[parent] if parent in values else self.mp.mpf(parent.data)
+            for parent in node.parents
+        ]
+
+    def function(self, primitive: Primitive) -> Callable[..., Any] | None:
+        """Return a primitive as a function of mpmath numbers, None if it has declared none."""
+        if primitive.exact is not None:
+            exact = primitive.exact
+            return lambda *xs: exact(self.mp, *xs)
+        found: Callable[..., Any] | None = None
+        if primitive.is_builtin:
+            found = getattr(self.mp, primitive.name, None)
+        return found
+
+    def knows(self, primitive: Primitive) -> bool:
+        """Return whether a primitive can be computed exactly."""
+        return self.function(primitive) is not None
+
+    def value(self, primitive: Primitive, inputs: Sequence[Any]) -> Any:
+        """Return the result of a primitive, by its float function if it has no other."""
+        function = self.function(primitive)
+        if function is None:
+            return self.mp.mpf(primitive.evaluate(*map(float, inputs)))
+        try:
+            with self.mp.workprec(self.mp.prec + self._spread(inputs)):
+                result = self.mp.convert(function(*inputs))
+        except (ArithmeticError, ValueError) as error:
+            point = ", ".join(self.mp.nstr(x, 17) for x in inputs)
+            raise UndefinedThere(f"mpmath has no {primitive.name}({point}): {error}") from None
+        if isinstance(result, self.mp.mpc) and not any(isinstance(x, self.mp.mpc) for x in inputs):
+            return self.mp.nan
+        return result
+
+    def _spread(self, inputs: Sequence[Any]) -> int:
+        """How many bits lie between the largest and the smallest of some numbers."""
+        if len(inputs) == 1:
+            return 0
+        bits = [self.mp.mag(x) for x in inputs if x and self.mp.isfinite(x)]
+        return int(max(bits) - min(bits)) if bits else 0
+
+    # Local derivatives ------------------------------------------------------------------------
+
+    def partials(self, node: Value, inputs: Sequence[Any]) -> list[tuple[Any, float]]:
+        """Return a node's local derivatives, with the oracle's own error: 0 but for constants.
+
+        Args:
+            node: an operation.
+            inputs: where to differentiate it; not necessarily the node's own inputs.
+        """
+        assert node.primitive is not None
+        inputs = [self.mp.mpf(x) for x in inputs]
+        formula = self._formulas().get(node.primitive.exact)
+        if formula is not None and node.primitive.exact and len(inputs) > WIDE:
+            return [(partial, 0.0) for partial in formula(inputs)]
+        return [
+            self.partial(node.primitive, inputs, place)
+            if parent.requires_grad
+            else (self.mp.zero, 0.0)
+            for place, parent in enumerate(node.parents)
+        ]
+
+    def partial(self, primitive: Primitive, inputs: Sequence[Any], place: int) -> tuple[Any, float]:
+        """Return the derivative of a primitive with respect to one input, and its error."""
+        if self.knows(primitive):
+            try:
+                return self._difference(primitive, inputs, place, sides=(1, -1)), 0.0
+            except UndefinedThere:
+                pass
+        numbers = [float(x) for x in inputs]
+        estimate = finite.partial(primitive, numbers, place, room(primitive, numbers, place))
+        return self.mp.mpf(estimate.value), estimate.error
+
+    def sided_partials(
+        self, primitive: Primitive, inputs: Sequence[float], place: int
+    ) -> list[Estimate]:
+        """Return the derivatives just below and just above one input, those that exist."""
+        if not self.knows(primitive):
+            return finite.sided_partials(primitive, inputs, place)
+        exact = [self.mp.mpf(x) for x in inputs]
+        found = [self._difference(primitive, exact, place, (s, 2 * s)) for s in (-1, 1)]
+        return [Estimate(float(slope), 0.0) for slope in found if self.mp.isfinite(slope)]
+
+    def _difference(
+        self, primitive: Primitive, inputs: Sequence[Any], place: int, sides: tuple[int, int]
+    ) -> Any:
+        """The difference quotient between two places, each so many tiny steps from the input.
+
+        The precision is raised until enough bits of the difference are left. A place outside
+        the domain is replaced by the input itself.
+        """
+        mp = self.mp
+        numbers = [abs(x) for x in inputs if x and mp.isfinite(x)] + [mp.one]
+        smallest, largest = min(numbers), max(numbers)
+        # A quotient's remainder repeats within smallest²/largest, a sine within 1.
+        step = smallest * smallest / largest * mp.ldexp(1, -self.bits - 10)
+        if not inputs[place]:  # where x**3 has the derivative 0, the step's square must be nothing
+            step = mp.ldexp(step, -FLOAT_BITS // 2)
+        precision = self.bits + 40 + mp.mag(largest) - mp.mag(step)
+        most = precision + FLOAT_BITS
+        while True:
+            with mp.workprec(precision):
+                (x1, y1), (x2, y2) = [
+                    self._moved(primitive, inputs, place, side * step) for side in sides
+                ]
+                if x1 == x2:
+                    return mp.nan
+                rise = y1 - y2
+                lost = mp.mag(max(abs(y1), abs(y2))) - mp.mag(rise) if rise else precision
+                enough = y1 == y2 == 0 or precision - lost >= self.bits
+                if enough or precision >= most or not mp.isfinite(rise):
+                    return rise / (x1 - x2)
+            precision = min(most, max(2 * precision, lost + self.bits + 40))
+
+    def _moved(
+        self, primitive: Primitive, inputs: Sequence[Any], place: int, step: Any
+    ) -> tuple[Any, Any]:
+        moved = list(inputs)
+        moved[place] = inputs[place] + step
+        if primitive.defined_at(*moved):
+            result = self.value(primitive, moved)
+            if not self.mp.isnan(result):
+                return moved[place], result
+        return inputs[place], self.value(primitive, inputs)
+
+    def _formulas(self) -> dict[Any, Callable[[Sequence[Any]], list[Any]]]:
+        """Derivatives of operations with any number of inputs, by their exact function.
+
+        Differences would take two evaluations per input, each as long as there are inputs: too
+        long for a neuron with a thousand weights. The tests compare these with differences.
+        """
+        mp = self.mp
+
+        def of_dot(xys: Sequence[Any]) -> list[Any]:
+            middle = len(xys) // 2
+            return [*xys[middle:], *xys[:middle]]
+
+        def of_logsumexp(xs: Sequence[Any]) -> list[Any]:
+            peak = max(xs)
+            terms = [mp.exp(x - peak) for x in xs]
+            total = mp.fsum(terms)
+            return [term / total for term in terms]
+
+        return {
+            primitives.sum_of.exact: lambda xs: [mp.one] * len(xs),
+            primitives.mean_of.exact: lambda xs: [mp.one / len(xs)] * len(xs),
+            primitives.dot_of.exact: of_dot,
+            primitives.logsumexp_of.exact: of_logsumexp,
+        }
+
+    # Sweeps -----------------------------------------------------------------------------------
+
+    def gradients(
+        self,
+        values: Mapping[Value, Any],
+        root: Value,
+        partials: Mapping[Value, Sequence[Any]] | None = None,
+    ) -> dict[Value, Any]:
+        """Return the derivatives of the root with respect to every node of a replayed graph.
+
+        Args:
+            values: the graph replayed, in topological order.
+            root: what is differentiated.
+            partials: the local derivatives, if they are known already.
+        """
+        total: dict[Value, Any] = dict.fromkeys(values, self.mp.zero)
+        if root in total:
+            total[root] = self.mp.one
+        for node in reversed(list(values)):
+            if node.primitive is None or not total[node]:
+                continue
+            if partials is None:
+                local = [p for p, _ in self.partials(node, self.inputs(node, values))]
+            else:
+                local = list(partials[node])
+            for parent, partial in zip(node.parents, local, strict=True):
+                if parent in total:
+                    total[parent] += partial * total[node]
+        return total
+
+    def directional(
+        self, order: Sequence[Value], root: Value, direction: Mapping[Value, float]
+    ) -> dict[Value, Any]:
+        """Return how the root's gradient changes when leaves move in a direction.
+
+        These are second derivatives: central differences of the exact gradient, for which the
+        local derivatives must be right to many more bits than the step is small.
+        """
+        lengths = [abs(leaf.data or 1.0) / abs(d) for leaf, d in direction.items() if d]
+        step = min(lengths) * self.mp.ldexp(1, -(self.bits // 2))
+        there, back = [
+            self.gradients(self.values(order, self._along(direction, side * step)), root)
+            for side in (1, -1)
+        ]
+        return {node: (there[node] - back[node]) / (2 * step) for node in order}
+
+    def _along(self, direction: Mapping[Value, float], step: Any) -> dict[Value, Any]:
+        return {leaf: leaf.data + self.mp.mpf(d) * step for leaf, d in direction.items()}
+
+    def complex_step(self, order: Sequence[Value], leaf: Value) -> dict[Value, Any]:
+        """Return the derivatives of every node with respect to one leaf, by a complex step.
+
+        The imaginary part of f(x + ih) is h times the derivative, up to a part in h squared,
+        with no difference taken. W. Squire and G. Trapp (1998), "Using complex variables to
+        estimate derivatives of real functions", SIAM Review 40(1), 110-112.
+
+        Raises:
+            UndefinedThere: at an operation that is not analytic, or has no complex form.
+        """
+        step = self.mp.ldexp(1, -self.bits) * (abs(leaf.data) or 1.0)
+        values: dict[Value, Any] = {leaf: self.mp.mpc(leaf.data, step)}
+        for node in order:
+            if node.primitive is None:
+                values.setdefault(node, self.mp.mpf(node.data))
+                continue
+            inputs = self.inputs(node, values)
+            try:
+                values[node] = self.value(node.primitive, inputs)
+            except (UndefinedThere, TypeError, AttributeError, NotImplementedError):
+                raise UndefinedThere(f"{node.primitive.name} has no complex form") from None
+            reaches = any(isinstance(x, self.mp.mpc) for x in inputs)
+            if reaches and not isinstance(values[node], self.mp.mpc):
+                raise UndefinedThere(f"{node.primitive.name} is not analytic in its complex form")
+        return {node: self.mp.im(value) / step for node, value in values.items()}
+
+    def sided(
+        self, order: Sequence[Value], roots: Sequence[Value], leaf: Value, start: float
+    ) -> list[Estimate]:
+        """Return the derivatives of the roots with respect to a leaf, on one side of it.
+
+        Args:
+            order: the graph in topological order.
+            roots: what is differentiated.
+            leaf: with respect to what.
+            start: how far from the leaf, and on which side.
+        """
+        with self.mp.workprec(4 * self.mp.prec):
+            near = leaf.data + self.mp.mpf(start)
+            step = self.mp.mpf(start) * self.mp.ldexp(1, -self.bits)
+            here, there = [self.values(order, {leaf: x}) for x in (near, near + step)]
+            return [Estimate(float((there[y] - here[y]) / step), 0.0) for y in roots]
+
+
+class Finite:
+    """The oracle for single operations without mpmath: differences of their float values."""
+
+    def result(self, primitive: Primitive, inputs: Sequence[float]) -> float:
+        """Return the result of a primitive: its own, computed again."""
+        return primitive.evaluate(*inputs)
+
+    def partials(self, node: Value, inputs: Sequence[float]) -> list[tuple[float, float]]:
+        """Return a node's local derivatives, each with its error."""
+        assert node.primitive is not None
+        found = []
+        for place, parent in enumerate(node.parents):
+            estimate = Estimate(0.0, 0.0)
+            if parent.requires_grad:
+                reach = room(node.primitive, inputs, place)
+                estimate = finite.partial(node.primitive, inputs, place, reach)
+            found.append((estimate.value, estimate.error))
+        return found
+
+    def sided_partials(
+        self, primitive: Primitive, inputs: Sequence[float], place: int
+    ) -> list[Estimate]:
+        """Return the derivatives just below and just above one input, those that exist."""
+        return finite.sided_partials(primitive, inputs, place)
