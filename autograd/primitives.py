@@ -103,9 +103,10 @@ class Primitive:
         if named or (len(inputs) != len(self.inputs) and not self.variadic):
             inputs = self._bind(inputs, named)
         for x in inputs:
-            record = getattr(x, "__primitive__", None)
-            if record is not None:
-                return record(self, inputs)
+            if type(x) is not float:
+                record = getattr(x, "__primitive__", None)
+                if record is not None:
+                    return record(self, inputs)
         return self.evaluate(*[self.to_float(x) for x in inputs])
 
     def evaluate(self, *inputs: float) -> float:
@@ -359,6 +360,8 @@ def where(condition: Any, x: Any, y: Any) -> Any:
     (0.0, 0.0)
     """
     taken, left = (x, y) if condition else (y, x)
+    if type(taken) is float and type(left) is float:
+        return taken
     for branch in (taken, left):
         record = getattr(branch, "__primitive__", None)
         if record is not None:

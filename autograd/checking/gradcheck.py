@@ -199,7 +199,8 @@ class _Check:
                 self.allowed[k].append(bound + drift)
                 title = f"∂{name}/∂{self.names[x]}"
                 if x in self.kinked:
-                    side = tuple(estimates[k] for estimates in sides.get(x, ()))
+                    both = [estimates[k] for estimates in sides.get(x, ())]
+                    side = tuple(one for one in both if math.isfinite(one.value + one.error))
                     entry = Entry(title, self.engine[k][i], None, bound, sides=side)
                 elif self.exact is not None:
                     entry = Entry(title, self.engine[k][i], expected[k][i], bound + drift, drift)

@@ -24,6 +24,9 @@ WIDE = 16
 FLOAT_BITS = 1100
 """An effect smaller than this many bits of the result is none in floats: the least is 2**-1074."""
 
+MOST_SPREAD = 2 * FLOAT_BITS
+"""Exact values may be as small as exp(-1e10); they need not be resolved beside 1."""
+
 
 def mpmath_is_here() -> bool:
     """Return whether the optional mpmath can be imported."""
@@ -138,7 +141,7 @@ class Exact:
         if len(inputs) == 1:
             return 0
         bits = [self.mp.mag(x) for x in inputs if x and self.mp.isfinite(x)]
-        return int(max(bits) - min(bits)) if bits else 0
+        return min(int(max(bits) - min(bits)), MOST_SPREAD) if bits else 0
 
     # Local derivatives ------------------------------------------------------------------------
 
@@ -192,7 +195,8 @@ class Exact:
         """
         mp = self.mp
         numbers = [abs(x) for x in inputs if x and mp.isfinite(x)] + [mp.one]
-        smallest, largest = min(numbers), max(numbers)
+        smallest = max(min(numbers), mp.ldexp(1, -MOST_SPREAD))
+        largest = min(max(numbers), mp.ldexp(1, MOST_SPREAD))
         # A quotient's remainder repeats within smallest²/largest, a sine within 1.
         step = smallest * smallest / largest * mp.ldexp(1, -self.bits - 10)
         if not inputs[place]:  # where x**3 has the derivative 0, the step's square must be nothing
@@ -211,7 +215,7 @@ class Exact:
                 enough = y1 == y2 == 0 or precision - lost >= self.bits
                 if enough or precision >= most or not mp.isfinite(rise):
                     return rise / (x1 - x2)
-            precision = min(most, max(2 * precision, lost + self.bits + 40))
+            precision = min(most, max(2 * precision, int(lost) + self.bits + 40))
 
     def _moved(
         self, primitive: Primitive, inputs: Sequence[Any], place: int, step: Any
@@ -339,7 +343,10 @@ class Exact:
             near = leaf.data + self.mp.mpf(start)
             step = self.mp.mpf(start) * self.mp.ldexp(1, -self.bits)
             here, there = [self.values(order, {leaf: x}) for x in (near, near + step)]
-            return [Estimate(float((there[y] - here[y]) / step), 0.0) for y in roots]
+            return [
+                Estimate(float((there.get(y, 0) - here.get(y, 0)) / step), 0.0)  # 0: a constant
+                for y in roots
+            ]
 
 
 class Finite:
