@@ -203,9 +203,10 @@ class Value:
         return record(primitives.absolute, (self,))
 
     def __round__(self, digits: int = 0) -> "Value":
-        if digits:
-            return round(self * 10.0**digits) / 10.0**digits
-        return record(primitives.round, (self,))
+        if digits == 0:
+            return record(primitives.round, (self,))
+        rounded: Value = round(self * 10.0**digits) / 10.0**digits
+        return rounded
 
     def __floor__(self) -> "Value":
         return record(primitives.floor, (self,))

@@ -14,7 +14,10 @@ from optim.adagrad import Adadelta, Adagrad
 from optim.adam import Adam, Adamax, AdamW, NAdam, RAdam
 from optim.clipping import clip_grad_norm, clip_grad_value
 from optim.optimizer import Optimizer
+from optim.range_test import lr_range_test
 from optim.rmsprop import RMSprop
+from optim.scipy_adapter import as_scipy
+from optim.search import grid_search, random_search
 from optim.sgd import SGD
 from optim.signs import Lion, Rprop
 
@@ -34,4 +37,8 @@ __all__ = [
     "schedules",
     "clip_grad_norm",
     "clip_grad_value",
+    "lr_range_test",
+    "grid_search",
+    "random_search",
+    "as_scipy",
 ]

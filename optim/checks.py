@@ -3,6 +3,7 @@
 from numbers import Integral, Real
 from typing import Any
 
+from autograd import Value
 from optim.optimizer import require
 
 
@@ -31,3 +32,24 @@ def require_whole(what: str, number: Any, *, least: int = 1) -> None:
     if isinstance(number, bool) or not isinstance(number, Integral):
         raise TypeError(f"{what} is a whole number, got {number!r}")
     require(int(number) >= least, f"{what} is a whole number from {least} on", number)
+
+
+def values_of(function: str, parameters: Any) -> list[Value]:
+    """Return the Values among a function's parameters, one or several, each once.
+
+    >>> values_of("clip_grad_norm", [1.0])
+    Traceback (most recent call last):
+        ...
+    TypeError: clip_grad_norm takes Values, got a float
+    """
+    given = [parameters] if isinstance(parameters, Value) else parameters
+    if hasattr(given, "parameters"):
+        raise TypeError(
+            f"{function} takes a list of Values, got a {type(given).__name__}: "
+            "give its parameters()"
+        )
+    values = list(given)
+    for value in values:
+        if not isinstance(value, Value):
+            raise TypeError(f"{function} takes Values, got a {type(value).__name__}")
+    return list(dict.fromkeys(values))

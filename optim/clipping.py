@@ -2,10 +2,9 @@
 
 import math
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from autograd import AnomalyError, Value
-from optim.checks import require_number
+from optim.checks import require_number, values_of
 from optim.optimizer import require
 
 _GUARD = 1e-6
@@ -52,7 +51,7 @@ def clip_grad_norm(
     require_number("clip_grad_norm's max_norm", max_norm)
     require_number("clip_grad_norm's norm_type", norm_type)
     require(norm_type > 0.0, "clip_grad_norm's norm_type is a number above 0", norm_type)
-    values = _values("clip_grad_norm", parameters)
+    values = values_of("clip_grad_norm", parameters)
     slopes = [value.grad for value in values]
     if error_if_nonfinite:
         _refuse("clip_grad_norm", values, math.isfinite)
@@ -92,7 +91,7 @@ def clip_grad_value(parameters: Value | Iterable[Value], clip_value: float) -> N
     (0.5, -0.25)
     """
     require_number("clip_grad_value's clip_value", clip_value)
-    values = _values("clip_grad_value", parameters)
+    values = values_of("clip_grad_value", parameters)
     _refuse("clip_grad_value", values, lambda slope: not math.isnan(slope))
     for value in values:
         value.grad = min(max(value.grad, -clip_value), clip_value)
@@ -102,20 +101,6 @@ def _norm(numbers: list[float], norm_type: float) -> float:
     if math.isinf(norm_type):
         return max(map(abs, numbers))
     return float(sum(abs(x) ** norm_type for x in numbers) ** (1.0 / norm_type))
-
-
-def _values(function: str, parameters: Any) -> list[Value]:
-    given = [parameters] if isinstance(parameters, Value) else parameters
-    if hasattr(given, "parameters"):
-        raise TypeError(
-            f"{function} takes a list of Values, got a {type(given).__name__}: "
-            "give its parameters()"
-        )
-    values = list(given)
-    for value in values:
-        if not isinstance(value, Value):
-            raise TypeError(f"{function} takes Values, got a {type(value).__name__}")
-    return list(dict.fromkeys(values))
 
 
 def _refuse(function: str, values: list[Value], allowed: Callable[[float], bool]) -> None:

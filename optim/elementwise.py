@@ -17,7 +17,7 @@ def sqrt(x: Any) -> Any:
     >>> sqrt(9.0)
     3.0
     """
-    return _library_of(x).sqrt(x)
+    return _function("sqrt", x)(x)
 
 
 def sign(x: Any) -> Any:
@@ -26,7 +26,7 @@ def sign(x: Any) -> Any:
     >>> sign(-0.5)
     -1.0
     """
-    return _library_of(x).sign(x)
+    return _function("sign", x)(x)
 
 
 def maximum(x: Any, y: Any) -> Any:
@@ -35,7 +35,7 @@ def maximum(x: Any, y: Any) -> Any:
     >>> maximum(1.0, 2.0)
     2.0
     """
-    return _library_of(x).maximum(x, y)
+    return _function("maximum", x)(x, y)
 
 
 def minimum(x: Any, y: Any) -> Any:
@@ -44,8 +44,11 @@ def minimum(x: Any, y: Any) -> Any:
     >>> minimum(1.0, 2.0)
     1.0
     """
-    return _library_of(x).minimum(x, y)
+    return _function("minimum", x)(x, y)
 
 
-def _library_of(x: Any) -> Any:
-    return importlib.import_module("numpy") if hasattr(x, "__array_ufunc__") else autograd
+def _function(name: str, x: Any) -> Any:
+    """Return NumPy's function for its arrays, else that of the primitive's values."""
+    if hasattr(x, "__array_ufunc__"):
+        return getattr(importlib.import_module("numpy"), name)
+    return getattr(autograd, name).value

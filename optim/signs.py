@@ -94,11 +94,12 @@ class Rprop(Optimizer):
         shrink, grow = etas
         low, high = step_sizes
         g = minimized_gradient(gradient, x, 0.0, maximize)
-        agreement = state.get("prev", 0.0) * sign(g)
+        p = sign(g)
+        agreement = state.get("prev", 0.0) * p
         turned = agreement < 0.0  # in arithmetic, True is 1 and False is 0
         factor = grow * (agreement > 0.0) + shrink * turned + (agreement == 0.0)
         d = minimum(maximum(state.get("step_size", lr) * factor, low), high)
-        p = sign(g) * (1.0 - turned)
+        p = p * (1.0 - turned)
         return x - d * p, {"prev": p, "step_size": d}
 
 

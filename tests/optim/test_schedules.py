@@ -176,7 +176,7 @@ def test_a_group_added_afterwards_is_an_error() -> None:
     optimizer = two_groups()
     schedule = StepLR(optimizer, 1)
     optimizer.add_param_group({"params": [Value(3.0)]})
-    with pytest.raises(ValueError, match="made for 2 groups .* now has 3: add groups before"):
+    with pytest.raises(ValueError, match=r"made for 2 groups .* now has 3: add groups before"):
         schedule.step()
     assert schedule.last_epoch == 0
 

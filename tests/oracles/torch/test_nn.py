@@ -118,7 +118,7 @@ def test_cross_entropy(reduction: str, logits: list[list[float]], data: st.DataO
     target = data.draw(st.lists(classes, min_size=len(logits), max_size=len(logits)))
     own, theirs = values(logits), tensor(logits, requires_grad=True)
     expected = torch.nn.functional.cross_entropy(theirs, torch.tensor(target), reduction=reduction)
-    compare(losses.cross_entropy(own, target, reduction), expected, own, theirs)
+    compare(losses.cross_entropy(own, target, reduction=reduction), expected, own, theirs)
 
 
 @every_reduction
@@ -131,7 +131,7 @@ def test_cross_entropy_with_probabilities(
     target = data.draw(st.lists(rows, min_size=len(logits), max_size=len(logits)))
     own, theirs = values(logits), tensor(logits, requires_grad=True)
     expected = torch.nn.functional.cross_entropy(theirs, tensor(target), reduction=reduction)
-    compare(losses.cross_entropy(own, target, reduction), expected, own, theirs)
+    compare(losses.cross_entropy(own, target, reduction=reduction), expected, own, theirs)
 
 
 @every_reduction
@@ -142,7 +142,7 @@ def test_cross_entropy_of_one_sample(
     target = data.draw(st.integers(0, len(logits) - 1))
     own, theirs = values(logits), tensor(logits, requires_grad=True)
     expected = torch.nn.functional.cross_entropy(theirs, torch.tensor(target), reduction=reduction)
-    compare(losses.cross_entropy(own, target, reduction), expected, own, theirs)
+    compare(losses.cross_entropy(own, target, reduction=reduction), expected, own, theirs)
 
 
 @every_reduction
@@ -151,7 +151,7 @@ def test_mse(reduction: str, pairs: list[tuple[float, float]]) -> None:
     inputs, target = [list(side) for side in zip(*pairs, strict=True)]
     own, theirs = values(inputs), tensor(inputs, requires_grad=True)
     expected = torch.nn.functional.mse_loss(theirs, tensor(target), reduction=reduction)
-    compare(losses.mse(own, target, reduction), expected, own, theirs)
+    compare(losses.mse(own, target, reduction=reduction), expected, own, theirs)
 
 
 def test_mse_of_rows() -> None:

@@ -76,6 +76,9 @@ MAKERS: dict[str, Callable[[Any, Any], Any]] = {
     "chained": lambda m, o: m.ChainedScheduler(
         [m.ConstantLR(o, 0.1, 20), m.ExponentialLR(o, 0.9)], o
     ),
+    "chained restarts": lambda m, o: m.ChainedScheduler(
+        [m.ConstantLR(o, 0.5, 7), m.CosineAnnealingWarmRestarts(o, 9)]
+    ),
     "chained of all": lambda m, o: m.ChainedScheduler(
         [
             m.LinearLR(o, 0.2, 1.0, 30),
