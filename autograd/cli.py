@@ -7,7 +7,7 @@ import math
 import os
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any, NoReturn
@@ -30,11 +30,11 @@ PASSED, FAILED, WRONG_USE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 
 _LONGEST_LINE = 1000
 
-RECIPES = ("iris",)
-"""The trainings: functions of these names in `nn.recipes`."""
-
 NEURON = "n = x1*w1 + x2*w2 + b; tanh(n)"
 NEURON_POINT = ("x1=2", "x2=0", "w1=-3", "w2=1", "b=6.8813735870195432")
+
+SETTINGS = ("optimizer", "lr", "schedule", "batch_size", "epochs", "seed")
+"""What can be told to a training, as `nn.recipes.train` takes it."""
 
 _LANGUAGE = """\
 EXPR is written as in Python: numbers, names, + - * / // % **, and calls of
@@ -104,6 +104,8 @@ def _run(arguments: list[str]) -> int:
         parser.parse_args([name])  # shows help or the version, or complains
         return PASSED
     command = commands[name]
+    if name == "train":
+        _add_recipes(command)
     chosen = command.parse_args(command.options_first(rest) if command.takes_expression else rest)
     run: Callable[[argparse.Namespace], int] = chosen.run
     return run(chosen)
@@ -178,7 +180,8 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
         f'  stepgrad explain "{NEURON}" \\\n      {" ".join(NEURON_POINT)}\n'
         '  stepgrad check "log(x)*y" x=2 y=3\n'
         '  stepgrad draw "x*y + sin(x)" x=2 y=3 -o graph.svg\n'
-        "  stepgrad train iris\n"
+        "  stepgrad train moons --plot\n"
+        "  stepgrad paths -o paths.png\n"
         "  stepgrad demo",
     )
     parser.add_argument("--version", action="version", version=f"stepgrad {_version()}")
@@ -188,6 +191,7 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
         "check": _check_parser(commands),
         "draw": _draw_parser(commands),
         "train": _train_parser(commands),
+        "paths": _paths_parser(commands),
         "demo": _demo_parser(commands),
     }
     return parser, parsers
@@ -255,16 +259,94 @@ def _train_parser(commands: Any) -> _Parser:
     parser: _Parser = commands.add_parser(
         "train",
         help="train a small network on real data",
-        description="Train a small network on real data; plot the training, draw a neuron.",
-        epilog="example:\n  stepgrad train iris --seed 1 --folder iris",
+        description="Train a small network on real data, and plot what it has learned.\n"
+        "stepgrad train RECIPE --help tells its settings.",
+        epilog="examples:\n"
+        "  stepgrad train moons --plot\n"
+        "  stepgrad train digits --optimizer AdamW --schedule one-cycle --folder digits\n"
+        "  stepgrad train xor --seeds 100",
     )
-    parser.add_argument("recipe", choices=RECIPES, help="the data and the network for it")
-    parser.add_argument("--seed", type=int, help="the same seed gives the same result to the bit")
-    parser.add_argument("--epochs", type=int, help="how often to go through the data")
-    parser.add_argument("--lr", type=float, help="the learning rate")
-    parser.add_argument("--batch-size", type=int, help="samples per step")
-    parser.add_argument("--folder", type=Path, default=Path(), help="for the pictures (default: .)")
+    return parser
+
+
+def _add_recipes(parser: _Parser) -> None:
+    """Add a parser for each recipe: not before one is wanted, since importing them takes time."""
+    from nn.recipes import RECIPES
+
+    choices = parser.add_subparsers(
+        title="recipes", metavar="RECIPE", dest="recipe", required=True, parser_class=_Parser
+    )
+    for recipe in RECIPES.values():
+        _add_settings(
+            choices.add_parser(
+                recipe.name,
+                help=recipe.summary,
+                description=f"Train a network: {recipe.summary}.",
+                epilog=f"example:\n  stepgrad train {recipe.name} --plot --seed 1",
+            ),
+            recipe.defaults,
+        )
+
+
+def _add_settings(parser: _Parser, defaults: Any) -> None:
+    from nn.recipes import OPTIMIZERS, SCHEDULES
+
+    size = "all" if defaults.batch_size is None else defaults.batch_size
+    add = parser.add_argument
+    add("--optimizer", metavar="NAME", help=_choices(OPTIMIZERS, defaults.optimizer))
+    add("--lr", type=float, help=_rates(defaults))
+    add("--schedule", metavar="NAME", help=_choices(SCHEDULES, defaults.schedule))
+    add("--batch-size", type=int, metavar="N", help=f"samples per step (default: {size})")
+    add(
+        "--epochs",
+        type=int,
+        metavar="N",
+        help=f"how often to go through the samples, at most (default: {defaults.epochs})",
+    )
+    add(
+        "--seed",
+        type=int,
+        metavar="N",
+        help=f"the same seed gives the same result to the bit (default: {defaults.seed})",
+    )
+    add("--seeds", type=int, metavar="N", help="train from N seeds, and compare what came out")
+    add("--plot", action="store_true", help="draw what was learned, and how")
+    add(
+        "--folder",
+        type=Path,
+        help="where to put the pictures; there are some then without --plot, too (default: .)",
+    )
     parser.set_defaults(run=_train)
+
+
+def _choices(names: Iterable[str], default: str) -> str:
+    return f"one of {', '.join(names)} (default: {default})"
+
+
+def _rates(defaults: Any) -> str:
+    return (
+        f"the learning rate (default: {defaults.lr:g} for {defaults.optimizer}, "
+        "and for another optimizer what suits that one)"
+    )
+
+
+def _paths_parser(commands: Any) -> _Parser:
+    parser: _Parser = commands.add_parser(
+        "paths",
+        help="plot the paths of all optimizers on the same surface",
+        description="Plot the paths of all optimizers on the same surface.",
+        epilog="example:\n  stepgrad paths --surface rosenbrock -o rosenbrock.png",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        default="paths.png",
+        help="FILE.png, .svg or .pdf (default: paths.png)",
+    )
+    parser.add_argument("--surface", default="beale", help="beale or rosenbrock (default: beale)")
+    parser.add_argument("--steps", type=int, metavar="N", help="how many steps each takes")
+    parser.set_defaults(run=_paths)
     return parser
 
 
@@ -449,30 +531,60 @@ def _save_picture(root: Value, *paths: str | Path) -> None:
 
 
 def _train(chosen: argparse.Namespace) -> int:
-    wanted = {
-        name: getattr(chosen, name)
-        for name in ("seed", "epochs", "lr", "batch_size")
-        if getattr(chosen, name) is not None
-    }
-    _print_training(chosen.recipe, _trained(chosen.recipe, chosen.folder, **wanted))
+    wanted = {name: getattr(chosen, name) for name in SETTINGS if getattr(chosen, name) is not None}
+    folder = Path() if chosen.plot and chosen.folder is None else chosen.folder
+    if chosen.seeds is not None:
+        return _train_from_seeds(chosen.recipe, chosen.seeds, folder, wanted)
+    result = _trained(chosen.recipe, folder, **wanted)
+    print(f"{chosen.recipe}: {result.findings}")
+    for path in result.files:
+        print(f"  {path}")
+    if result.history.stopped != "interrupted":
+        return PASSED
+    done, of = len(result.history.loss), result.settings.epochs
+    print(f"stepgrad: interrupted after {done} of {of} epochs", file=sys.stderr)
+    return INTERRUPTED
+
+
+def _train_from_seeds(name: str, count: int, folder: Path | None, wanted: dict[str, Any]) -> int:
+    from nn.recipes import RECIPES
+
+    if folder is not None:
+        raise WrongUse("--seeds tells numbers and draws nothing: leave out --plot and --folder")
+    with _training_problems_in_a_line():
+        print(RECIPES[name].over_seeds(count, **wanted))
     return PASSED
 
 
-def _trained(recipe: str, folder: Path, **wanted: Any) -> Any:
+def _trained(recipe: str, folder: Path | None, **wanted: Any) -> Any:
     """Run a recipe, with the folder made first: not to fail when all is trained."""
     from nn import recipes
 
-    _make_folder(folder)
+    if folder is not None:
+        _make_folder(folder)
+    with _training_problems_in_a_line():
+        return recipes.train(recipe, folder=folder, **wanted)
+
+
+@contextlib.contextmanager
+def _training_problems_in_a_line() -> Iterator[None]:
+    from nn.training import DivergedError
+
     try:
-        return getattr(recipes, recipe)(folder=folder, progress=True, **wanted)
-    except ValueError as error:
+        yield
+    except (ValueError, DivergedError) as error:
         raise WrongUse(str(error)) from None
 
 
-def _print_training(recipe: str, result: Any) -> None:
-    print(f"{recipe}: held-out accuracy {result.accuracy:.4f}")
-    for path in result.files:
-        print(f"  {path}")
+def _paths(chosen: argparse.Namespace) -> int:
+    from optim import paths
+
+    try:
+        paths.plot(chosen.output, chosen.surface, steps=chosen.steps)
+    except ValueError as error:
+        raise WrongUse(str(error)) from None
+    print(f"The paths are drawn in {chosen.output}")
+    return PASSED
 
 
 def _demo(chosen: argparse.Namespace) -> int:
@@ -523,7 +635,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _write_text(path: Path, text: str) -> None:
-    from nn.files import write_whole
+    from autograd.files import write_whole
 
     write_whole(path, text.encode())
 

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from autograd import formula
-from autograd.formula import Formula, latex_name, short, visible
+from autograd.formula import Formula, aligned_equations, latex_name, latex_short, visible
 from autograd.sweep import Edge, Step, Sweep, topological_order
+from autograd.transforms import gradients
 from autograd.value import Value
 
 Section = tuple[str, list[str]]
@@ -60,14 +61,8 @@ class Explanation:
     @property
     def gradients(self) -> dict[str, float]:
         """The derivatives of the result with respect to the inputs, by their labels."""
-        total = dict.fromkeys(self.inputs, 0.0)
-        if self.root in total:
-            total[self.root] = 1.0
-        for step in self.steps:
-            for edge in step.edges:
-                if edge.parent in total:
-                    total[edge.parent] = edge.after
-        return {node.label: gradient for node, gradient in total.items()}
+        slopes = gradients(self.root, list(self.inputs))
+        return {node.label: slope for node, slope in zip(self.inputs, slopes, strict=True)}
 
     # As text ----------------------------------------------------------------------------------
 
@@ -191,27 +186,27 @@ class Explanation:
         """
         root = latex_name(self._name(self.root))
         gradients = [
-            rf"\frac{{\partial {root}}}{{\partial {latex_name(label)}}} &= {_latex_number(grad)}"
+            rf"\frac{{\partial {root}}}{{\partial {latex_name(label)}}} &= {latex_short(grad)}"
             for label, grad in self.gradients.items()
         ]
         parts = [
             "% Forward pass (needs \\usepackage{amsmath})",
-            _display(_aligned_equations([self._equation(node) for node in self._nodes()])),
+            _display(aligned_equations([self._equation(node) for node in self._nodes()])),
             "% Backward pass",
             *[_display(step.latex()) for step in self.steps],
             "% Gradients",
-            _display(_aligned_equations(gradients)),
+            _display(aligned_equations(gradients)),
         ]
         return "\n".join(parts)
 
     def _equation(self, node: Value) -> str:
         name = latex_name(self._name(node))
         if node.primitive is None:
-            return f"{name} &= {_latex_number(node.data)}"
+            return f"{name} &= {latex_short(node.data)}"
         operands: list[Any] = [self.names.formula(parent) for parent in node.parents]
         written: Any = node.primitive(*operands)
-        operation = written.latex if isinstance(written, Formula) else _latex_number(written)
-        return f"{name} &= {operation} = {_latex_number(node.data)}"
+        operation = written.latex if isinstance(written, Formula) else latex_short(written)
+        return f"{name} &= {operation} = {latex_short(node.data)}"
 
 
 def as_text(sections: Sequence[Section]) -> str:
@@ -259,14 +254,6 @@ def _aligned(title: str, numbers: Sequence[float]) -> list[str]:
         title,
         *(" " * (left - point) + text for point, text in zip(points, texts, strict=True)),
     ]
-
-
-def _latex_number(x: float) -> str:
-    return latex_name(short(x))
-
-
-def _aligned_equations(equations: Sequence[str]) -> str:
-    return "\\begin{aligned}\n" + " \\\\\n".join(equations) + "\n\\end{aligned}"
 
 
 def _display(equations: str) -> str:

@@ -323,12 +323,8 @@ def local_derivatives(node: "Value", names: Names) -> list[Formula]:
         with switched(recording=False):
             rules = node.primitive.derivatives(names.formula(node), *inputs)
         return [_literal(rule) for rule in rules]
-    except (
-        TypeError,
-        ValueError,
-        ArithmeticError,
-        AttributeError,
-    ):  # a user's rule may need real floats
+    # A user's rule may need real floats.
+    except (TypeError, ValueError, ArithmeticError, AttributeError):
         return [
             _derivative(partial, names.formula(node), names.formula(parent))
             for parent, partial in zip(node.parents, node.partials, strict=True)
@@ -372,26 +368,48 @@ def _factor(x: float, write: Callable[[float], str] = short) -> str:
 
 def step_latex(step: "Step") -> str:
     r"""Write a step of the sweep as LaTeX, one line per edge."""
-    lines = [_edge_latex(step, edge, rule) for edge, rule in _rules(step)]
-    return "\\begin{aligned}\n" + " \\\\\n".join(lines) + "\n\\end{aligned}"
+    return aligned_equations([_edge_latex(step, edge, rule) for edge, rule in _rules(step)])
+
+
+def aligned_equations(equations: Sequence[str]) -> str:
+    r"""Return equations as LaTeX, one below the other.
+
+    >>> print(aligned_equations(["x &= 3", "y &= 9"]))
+    \begin{aligned}
+    x &= 3 \\
+    y &= 9
+    \end{aligned}
+    """
+    return "\\begin{aligned}\n" + " \\\\\n".join(equations) + "\n\\end{aligned}"
 
 
 def _edge_latex(step: "Step", edge: "Edge", rule: Formula) -> str:
     parent, node = latex_name(step.names[edge.parent]), latex_name(step.names[step.node])
     rule = rule.in_parentheses_below(_STRENGTH["*"])
     return (
-        rf"\bar{{{parent}}} &\mathrel{{+}}= {rule.latex} \cdot \bar{{{node}}}"
-        rf" = {_latex_short(edge.local_derivative)} \times {_factor(step.upstream, _latex_short)}"
+        rf"{_barred(parent)} &\mathrel{{+}}= {rule.latex} \cdot {_barred(node)}"
+        rf" = {latex_short(edge.local_derivative)} \times {_factor(step.upstream, latex_short)}"
         rf" \rightarrow {_sum_text(edge, _latex_decimal)}"
     )
 
 
-def _latex_short(x: float) -> str:
+def latex_short(x: float) -> str:
+    r"""Write a number as LaTeX, with at most six digits.
+
+    >>> print(latex_short(-1e-7))
+    -10^{-7}
+    """
     return latex_name(short(x))
 
 
 def _latex_decimal(x: float) -> str:
     return latex_name(decimal(x))
+
+
+def _barred(name: str) -> str:
+    """The gradient of a node: its name under a bar, which is as long as the name."""
+    is_word = name.startswith(r"\mathrm")
+    return rf"\overline{{{name}}}" if is_word else rf"\bar{{{name}}}"
 
 
 def _rules(step: "Step") -> "list[tuple[Edge, Formula]]":

@@ -90,7 +90,16 @@ def calling_line() -> str | None:
         return None
     filename, number = frame.f_code.co_filename, frame.f_lineno
     source = linecache.getline(filename, number, frame.f_globals).strip()
-    return f"{filename}, line {number}" + (f": {source}" if source else "")
+    place = _notebook_cell(frame) or filename
+    return f"{place}, line {number}" + (f": {source}" if source else "")
+
+
+def _notebook_cell(frame: FrameType) -> str | None:
+    """Return what IPython calls the cell that a frame runs in, such as ``Cell In[5]``."""
+    shell = frame.f_globals.get("get_ipython", lambda: None)()
+    name_of = getattr(getattr(shell, "compile", None), "format_code_name", lambda filename: None)
+    name = name_of(frame.f_code.co_filename)
+    return None if name is None else " ".join(name)
 
 
 def check_value(node: Any) -> None:

@@ -92,6 +92,9 @@ class Primitive:
         self.notation = notation
         self.inputs, self.variadic = _input_names(name, partials)
         self.defaults = _defaults(name, value, self.inputs, self.variadic)
+        self.__signature__ = _signature(self.inputs, self.variadic, self.defaults)
+        if value.__doc__:
+            self.__doc__ = inspect.getdoc(value)  # what help(tanh) shows
         Primitive.registered[name] = self
 
     @overload
@@ -316,6 +319,19 @@ def _defaults(
             ) from None
     parameters = signature.parameters
     return {n: p.default for n, p in parameters.items() if p.default is not p.empty}
+
+
+def _signature(
+    inputs: Sequence[str], variadic: bool, defaults: dict[str, float]
+) -> inspect.Signature:
+    """Return what an editor shows of a call."""
+    kind = inspect.Parameter.VAR_POSITIONAL if variadic else inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return inspect.Signature(
+        [
+            inspect.Parameter(name, kind, default=defaults.get(name, inspect.Parameter.empty))
+            for name in inputs
+        ]
+    )
 
 
 # Entries that rules above them refer to.

@@ -42,7 +42,7 @@ def _ieee(function: Callable[[float], float]) -> Callable[[float], float]:
             return inf
 
     wrapped.__name__ = wrapped.__qualname__ = function.__name__
-    wrapped.__doc__ = f"math.{function.__name__}, with nan for ValueError, inf for OverflowError."
+    wrapped.__doc__ = f"{function.__doc__}\n\nnan outside its domain, inf where it overflows."
     return wrapped
 
 
@@ -140,7 +140,7 @@ def _logarithm(function: Callable[[float], float], pole: float) -> Callable[[flo
         return -inf if x == pole else nan
 
     wrapped.__name__ = wrapped.__qualname__ = function.__name__
-    wrapped.__doc__ = f"math.{function.__name__}, with -inf at {pole:g} and nan below."
+    wrapped.__doc__ = f"math.{function.__name__}, with -inf at {pole:g} and nan below it."
     return wrapped
 
 
@@ -310,49 +310,17 @@ def lgamma(x: float) -> float:
 
 # zeta(k) - 1 for k = 2, 3, …, of Riemann's zeta function.
 _ZETA_LESS_ONE = [
-    *(
-        0.6449340668482264,
-        0.20205690315959424,
-        0.08232323371113814,
-        0.03692775514336999,
-        0.017343061984449237,
-    ),
-    *(
-        0.008349277381922926,
-        0.0040773561979443596,
-        0.002008392826082117,
-        0.000994575127817976,
-        0.0004941886041194277,
-    ),
-    *(
-        0.00024608655330804474,
-        0.00012271334757851804,
-        6.124813505881122e-05,
-        3.058823630697205e-05,
-        1.5282259408611054e-05,
-    ),
-    *(
-        7.637197637855309e-06,
-        3.8172932650404334e-06,
-        1.908212716505986e-06,
-        9.53962033811706e-07,
-        4.769329868814509e-07,
-    ),
-    *(
-        2.384505026764572e-07,
-        1.1921992593144637e-07,
-        5.960818905137444e-08,
-        2.980350344294891e-08,
-        1.4901554878932188e-08,
-    ),
-    *(
-        7.450711825285339e-09,
-        3.725334041249084e-09,
-        1.862659804174882e-09,
-        9.313274595967869e-10,
-        4.656628416199737e-10,
-    ),
-]
+    0.6449340668482264, 0.20205690315959424, 0.08232323371113814,
+    0.03692775514336999, 0.017343061984449237, 0.008349277381922926,
+    0.0040773561979443596, 0.002008392826082117, 0.000994575127817976,
+    0.0004941886041194277, 0.00024608655330804474, 0.00012271334757851804,
+    6.124813505881122e-05, 3.058823630697205e-05, 1.5282259408611054e-05,
+    7.637197637855309e-06, 3.8172932650404334e-06, 1.908212716505986e-06,
+    9.53962033811706e-07, 4.769329868814509e-07, 2.384505026764572e-07,
+    1.1921992593144637e-07, 5.960818905137444e-08, 2.980350344294891e-08,
+    1.4901554878932188e-08, 7.450711825285339e-09, 3.725334041249084e-09,
+    1.862659804174882e-09, 9.313274595967869e-10, 4.656628416199737e-10,
+]  # fmt: skip
 _ONE_LESS_EULER = 0.42278433509846713  # 1 minus Euler's constant
 
 
@@ -392,9 +360,9 @@ HIGHEST_ORDER = 100.0
 
 
 def polygamma(n: float, x: float) -> float:
-    """The n-th derivative of digamma, the derivative of lgamma; nan at its poles but 0.
+    """The n-th derivative of digamma, the derivative of lgamma; nan at its poles -1, -2, ….
 
-    It is nan too where n is not one of 0, 1, 2, … `HIGHEST_ORDER`.
+    At the pole 0 it is inf or -inf. It is nan where n is not one of 0, 1, 2, … `HIGHEST_ORDER`.
 
     Positive x by recurrence upwards and then the asymptotic series, negative x by reflection:
     Abramowitz and Stegun (1964), 6.4.6, 6.4.11 and 6.4.7.
@@ -511,11 +479,7 @@ def trunc(x: float) -> float:
 
 
 def nearest(x: float) -> float:
-    """The nearest integer, halves to the even one; inf and nan stay.
-
-    >>> nearest(0.5), nearest(1.5), nearest(inf)
-    (0.0, 2.0, inf)
-    """
+    """The nearest integer, 0.5 to 0 and 1.5 to 2, halves to the even one; inf and nan stay."""
     return float(round(x)) if math.isfinite(x) else x
 
 

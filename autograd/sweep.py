@@ -31,17 +31,19 @@ def topological_order(
     """
     order: list[Value] = []
     seen: set[Value] = set()
-    stack = [(root, False) for root in roots]
+    opened: list[Value] = []  # nodes whose parents are being visited
+    stack: list[Value | None] = list(roots)
     while stack:
-        node, parents_are_done = stack.pop()
-        if parents_are_done:
-            order.append(node)
+        node = stack.pop()
+        if node is None:  # all parents of the node opened last are in order
+            order.append(opened.pop())
         elif node not in seen:
             seen.add(node)
-            stack.append((node, True))
+            opened.append(node)
+            stack.append(None)
             for parent in reversed(node.parents):
                 if parent not in seen and (follow is None or follow(parent)):
-                    stack.append((parent, False))
+                    stack.append(parent)
     return order
 
 
@@ -178,7 +180,11 @@ class Sweep(Sequence[Step]):
         root: where the sweep begins.
         seed: the gradient of the root itself.
 
+    Attributes:
+        position: how many steps have been carried out.
+
     Raises:
+        TypeError: if the root is no Value or the seed no number.
         RuntimeError: if the root depends on nothing that requires a gradient.
 
     >>> from autograd import Value

@@ -47,10 +47,9 @@ def gradients(output: Any, inputs: Any, create_graph: bool = False) -> Any:
         if not node.requires_grad:
             raise RuntimeError(f"{node!r} does not require a gradient")
     roots = [root for root in flatten(output)[0] if not _is_constant(root)]
-    sweep = _sweep_of_values if create_graph else _sweep_of_floats
-    found = sweep(roots, nodes)
-    zero = Value(0.0, requires_grad=False) if create_graph else 0.0
-    return rebuild([found.get(node, zero) for node in nodes])
+    found = _sweep(roots, nodes, differentiable_partials if create_graph else _recorded_partials)
+    slopes = [found.get(node, 0.0) for node in nodes]
+    return rebuild([_as_value(slope) for slope in slopes] if create_graph else slopes)
 
 
 def _is_constant(root: Any) -> bool:
@@ -68,38 +67,28 @@ def _between(roots: list[Value], inputs: list[Value]) -> list[Value]:
     return order
 
 
-def _sweep_of_floats(roots: list[Value], inputs: list[Value]) -> dict[Value, float]:
-    order = _between(roots, inputs)
-    total: dict[Value, float] = dict.fromkeys(order, 0.0)
-    for root in roots:
-        if root in total:
-            total[root] += 1.0
-    for node in reversed(order):
-        for parent, partial in zip(node.parents, node.partials, strict=True):
-            if parent in total:
-                total[parent] += partial * total[node]
-                if modes.modes.detecting:
-                    modes.check_gradient(node, parent, partial, total[node], total[parent])
-    return total
-
-
-def _sweep_of_values(roots: list[Value], inputs: list[Value]) -> dict[Value, Value]:
-    """The same sweep with Values: the rules are applied to the nodes themselves."""
+def _sweep(
+    roots: list[Value], inputs: list[Value], partials: Callable[[Value], Sequence[Any]]
+) -> dict[Value, Any]:
+    """Sweep from the roots to the inputs: with floats, or with Values if the partials are."""
     order = _between(roots, inputs)
     total: dict[Value, Any] = dict.fromkeys(order, 0.0)
     for root in roots:
         if root in total:
             total[root] += 1.0
     for node in reversed(order):
-        for parent, partial in zip(node.parents, differentiable_partials(node), strict=True):
+        for parent, partial in zip(node.parents, partials(node), strict=True):
             if parent in total:
-                contribution = _times(partial, total[node])
-                total[parent] = _plus(total[parent], contribution)
+                total[parent] = _plus(total[parent], _times(partial, total[node]))
                 if modes.modes.detecting:
                     modes.check_gradient(
                         node, parent, float(partial), float(total[node]), float(total[parent])
                     )
-    return {node: _as_value(total[node]) for node in inputs if node in total}
+    return total
+
+
+def _recorded_partials(node: Value) -> Sequence[float]:
+    return node.partials
 
 
 def differentiable_partials(node: Value) -> Sequence[Any]:
@@ -202,7 +191,7 @@ def _scalar(output: Any, function: Function) -> Value:
         return output
     name = getattr(function, "__name__", "the function")
     if real.number(output) is not None:  # it doesn't depend on its inputs at all
-        return Value(output, requires_grad=False)
+        return _as_constant(output)
     raise TypeError(
         f"{name} must return one number to have a gradient, "
         f"got {primitives.describe(output)}; jacobian takes functions of several outputs"
@@ -248,6 +237,10 @@ def value_and_grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
         floats, Values if one is a Value. The gradient is shaped as the argument is. Keyword
         arguments are handed on to f as they are.
 
+    Raises:
+        TypeError: if f is not a function or, when it is called, doesn't return one number.
+        ValueError: if argnums names an argument twice, or one that f wasn't given.
+
     Follows torch.func.grad_and_value, with the value first as in jax.value_and_grad.
 
     >>> value_and_grad(lambda x: x * x)(3.0)
@@ -276,6 +269,10 @@ def grad(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     Returns:
         A function of f's arguments; see `value_and_grad`. Follows torch.func.grad.
 
+    Raises:
+        TypeError: as `value_and_grad`.
+        ValueError: as `value_and_grad`.
+
     >>> from autograd import sin
     >>> grad(grad(sin))(0.5) == -sin(0.5)
     True
@@ -301,6 +298,10 @@ def jacobian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     Returns:
         A function of f's arguments: the outputs' nesting, each output replaced by its gradient.
         Follows torch.func.jacrev.
+
+    Raises:
+        TypeError: if f is not a function or, when it is called, returns anything but numbers.
+        ValueError: as `value_and_grad`.
 
     >>> jacobian(lambda xs: [xs[0] * xs[1], 3.0 * xs[1]])([2.0, 5.0])
     [[5.0, 2.0], [0.0, 3.0]]
@@ -328,6 +329,10 @@ def hessian(f: Function, argnums: int | Sequence[int] = 0) -> Function:
     Returns:
         A function of f's arguments; follows torch.func.hessian.
 
+    Raises:
+        TypeError: as `value_and_grad`.
+        ValueError: as `value_and_grad`.
+
     >>> hessian(lambda xs: xs[0] * xs[0] * xs[1])([2.0, 5.0])
     [[10.0, 4.0], [4.0, 0.0]]
     """
@@ -344,6 +349,10 @@ def jvp(f: Function) -> Function:
         ``jvp(f)(primals, tangents)`` returns the outputs and their derivatives in the direction
         of the tangents, which are shaped as the primals. A tuple of primals is f's arguments
         (torch.func.jvp); anything else is its only argument.
+
+    Raises:
+        TypeError: if f is not a function, or a tangent not a number.
+        ValueError: if there are not as many tangents as primals.
 
     >>> jvp(lambda x, y: x * y)((2.0, 5.0), (1.0, 10.0))
     (10.0, 25.0)
@@ -377,7 +386,16 @@ def _direction(directions: tuple[Any, ...], inputs: _Inputs) -> list[Any]:
             f"the tangents have {len(entries)} numbers for {len(inputs.nodes)} inputs: "
             "they must have the shape of the primals"
         )
-    return [entry if isinstance(entry, Value) else Value(entry).data for entry in entries]
+    return [_tangent(entry) for entry in entries]
+
+
+def _tangent(entry: Any) -> Any:
+    if isinstance(entry, Value):
+        return entry
+    number = real.number(entry)
+    if number is None:
+        raise TypeError(f"a tangent is a real number or a Value, got {primitives.describe(entry)}")
+    return number
 
 
 def _push_forward(outputs: list[Any], tangents: dict[Value, Any], inner: bool) -> list[Any]:
@@ -407,6 +425,10 @@ def hvp(f: Function) -> Function:
         ``hvp(f)(primals, vector)`` returns the product, shaped as the primals, which are given
         as in `jvp`. It is the forward derivative of the gradient: Pearlmutter (1994), "Fast
         exact multiplication by the Hessian".
+
+    Raises:
+        TypeError: as `grad` and `jvp`.
+        ValueError: as `jvp`.
 
     >>> hvp(lambda xs: xs[0] * xs[0] * xs[1])([2.0, 5.0], [1.0, 0.0])
     [10.0, 4.0]

@@ -22,6 +22,12 @@ class Value:
         label: a name for messages and pictures.
         requires_grad: whether gradients with respect to it are wanted (as in PyTorch).
 
+    Attributes:
+        parents: the Values it was made from, in order; ``x * x`` has x twice.
+        partials: the derivatives of this value with respect to each parent.
+        primitive: the operation that made it; None for a leaf.
+        made_at: the line that made it, if it was made inside `detect_anomaly`; else None.
+
     Raises:
         TypeError: if data is not a real number, or label not a text.
 
@@ -69,7 +75,7 @@ class Value:
 
     @property
     def grad(self) -> float:
-        """The derivative of what was last swept with respect to this; 0.0 at first."""
+        """The derivative of what was swept with respect to this; 0.0 at first."""
         return self._grad
 
     @grad.setter

@@ -59,7 +59,7 @@ def write_dot(
         node_attr={
             "fontname": FONT,
             "fontsize": "11",
-            "margin": "0.06,0.03",
+            "margin": "0.11,0.03",
             "height": "0",
             "width": "0",
             "style": "filled",

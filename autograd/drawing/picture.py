@@ -3,7 +3,6 @@
 import functools
 import html
 import os
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,10 @@ from autograd.drawing.dot import cut, write_dot
 from autograd.drawing.palette import DARK, LIGHT, PALETTES, Palette
 from autograd.drawing.render import render
 from autograd.drawing.svg import finish
+from autograd.files import write_whole
 from autograd.formula import visible
 from autograd.nested import flatten
+from autograd.sweep import topological_order
 from autograd.value import Value
 
 _DIRECTIONS = ("LR", "TB")
@@ -79,8 +80,7 @@ class Picture:
             raise FileNotFoundError(
                 f"there is no folder {str(path.parent)!r} to save {path.name!r} in: create it first"
             )
-        _write_whole(path, self._content(suffix))
-        return path
+        return write_whole(path, self._content(suffix))
 
     def _content(self, suffix: str) -> bytes:
         if suffix == ".dot":
@@ -145,7 +145,8 @@ def draw(
     _check_option("direction", direction, _DIRECTIONS)
     _check_option("theme", theme, tuple(PALETTES))
     roots = _checked_roots(root)
-    nodes, edges = _size(roots)
+    order = topological_order(roots)
+    nodes, edges = len(order), sum(len(node.parents) for node in order)
     if nodes > max_nodes or edges > 4 * max_nodes:
         raise ValueError(
             f"the graph has {nodes:,} nodes and {edges:,} edges, too many to draw with "
@@ -173,35 +174,10 @@ def _checked_roots(root: Any) -> list[Value]:
     return roots
 
 
-def _size(roots: Sequence[Value]) -> tuple[int, int]:
-    """Return how many nodes and edges the graph has."""
-    seen = set(roots)
-    stack = list(seen)
-    edges = 0
-    while stack:
-        parents = stack.pop().parents
-        edges += len(parents)
-        for parent in parents:
-            if parent not in seen:
-                seen.add(parent)
-                stack.append(parent)
-    return len(seen), edges
-
-
 def _title(roots: Sequence[Value], nodes: int) -> str:
     labels = ", ".join(visible(root.label) for root in roots if root.label)
     subject = f" of {cut(labels)}" if labels else ""
     return f"Computation graph{subject} ({nodes:,} {'node' if nodes == 1 else 'nodes'})"
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that nobody ever sees a part of it."""
-    draft = path.with_name(f".{secrets.token_hex(8)}.tmp")
-    try:
-        draft.write_bytes(content)
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def _page(picture: Picture) -> str:
