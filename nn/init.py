@@ -43,7 +43,7 @@ def xavier_uniform(rng: Random, fan_in: int, fan_out: int, gain: float = 1.0) ->
     >>> abs(xavier_uniform(Random(0), 2, 4)) <= 1.0
     True
     """
-    return _evenly(rng, gain * (2.0 / (fan_in + fan_out)) ** 0.5)
+    return _evenly(rng, gain * (6.0 / (fan_in + fan_out)) ** 0.5)
 
 
 def xavier_normal(rng: Random, fan_in: int, fan_out: int, gain: float = 1.0) -> float:
@@ -68,7 +68,7 @@ def he_uniform(rng: Random, fan_in: int, fan_out: int, gain: float = 2.0**0.5) -
     >>> abs(he_uniform(Random(0), 6, 4)) <= 1.0
     True
     """
-    return _evenly(rng, gain * (1.0 / fan_in) ** 0.5)
+    return _evenly(rng, gain * (3.0 / fan_in) ** 0.5)
 
 
 def he_normal(rng: Random, fan_in: int, fan_out: int, gain: float = 2.0**0.5) -> float:
@@ -106,9 +106,7 @@ def lecun_normal(rng: Random, fan_in: int, fan_out: int, gain: float = 1.0) -> f
     return he_normal(rng, fan_in, fan_out, gain)
 
 
-def _evenly(rng: Random, deviation: float) -> float:
-    """Draw a number from a uniform distribution around 0 with this standard deviation."""
-    bound = 3.0**0.5 * deviation
+def _evenly(rng: Random, bound: float) -> float:
     return rng.uniform(-bound, bound)
 
 
@@ -204,9 +202,7 @@ def _fans(weight: Any) -> tuple[int, int]:
     return inputs * math.prod(kernel), outputs * math.prod(kernel)
 
 
-def fill_orthogonal(
-    weight: Any, *, gain: float = 1.0, seed: int | Random | None = None
-) -> None:
+def fill_orthogonal(weight: Any, *, gain: float = 1.0, seed: int | Random | None = None) -> None:
     """Set the weights of a layer to a random orthogonal matrix, times a gain.
 
     Its rows (or columns, if they are fewer) have length 1 and are at right angles, so it turns
@@ -255,7 +251,7 @@ def uniform(rng: Random, bound: float, *lengths: int) -> Any:
     >>> len(weight), len(weight[0])
     (2, 3)
     """
-    return parameters(lambda: rng.uniform(-bound, bound), *lengths)
+    return parameters(lambda: _evenly(rng, bound), *lengths)
 
 
 def parameters(draw: Callable[[], float], *lengths: int) -> Any:

@@ -1,10 +1,24 @@
 """Module: what all networks share, which is knowing their parameters by name."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from reprlib import recursive_repr
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from autograd import Value
+
+if TYPE_CHECKING:
+    from nn.summary import Summary
+
+
+class _Watching(threading.local):
+    """Who is told, in this thread, what the modules return."""
+
+    tell: "Callable[[Module, Any], None] | None" = None
+
+
+_watching = _Watching()
 
 
 class Module:
@@ -36,7 +50,10 @@ class Module:
 
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         """Return what `forward` computes."""
-        return self.forward(*inputs, **named)
+        output = self.forward(*inputs, **named)
+        if _watching.tell is not None:
+            _watching.tell(self, output)
+        return output
 
     def forward(self, *inputs: Any, **named: Any) -> Any:
         """Compute the output from the inputs; to be written by each subclass.
@@ -62,9 +79,32 @@ class Module:
         >>> [name for name, parameter in Layer(2, 1).named_parameters()]
         ['neurons.0.w[0]', 'neurons.0.w[1]', 'neurons.0.b']
         """
-        for name, value in self._named_values():
+        for name, value in self.named_values():
             if value.requires_grad:
                 yield name, value
+
+    def named_values(self) -> Iterator[tuple[str, Value]]:
+        """Yield every parameter, and every constant such as a running mean, with its name.
+
+        >>> from nn import BatchNorm1d
+        >>> [name for name, value in BatchNorm1d(1, affine=False).named_values()]
+        ['running_mean[0]', 'running_var[0]', 'num_batches_tracked']
+        """
+        for name, part in _parts(vars(self).items()):
+            if isinstance(part, Value):
+                yield name, part
+
+    def named_modules(self) -> "Iterator[tuple[str, Module]]":
+        """Yield this module, whose name is empty, and every one inside with its name.
+
+        >>> from nn import MLP
+        >>> [name for name, module in MLP(2, [1]).named_modules()]
+        ['', 'layers.0', 'layers.0.neurons.0']
+        """
+        yield "", self
+        for name, part in _parts(vars(self).items()):
+            if isinstance(part, Module) and part is not self:
+                yield name, part
 
     def parameters(self) -> list[Value]:
         """Return every parameter, each once.
@@ -80,6 +120,17 @@ class Module:
         for parameter in self.parameters():
             parameter.zero_grad()
 
+    def named_children(self) -> "Iterator[tuple[str, Module]]":
+        """Yield the modules directly inside with their names.
+
+        >>> from nn import MLP
+        >>> [name for name, module in MLP(2, [3, 1]).named_children()]
+        ['layers.0', 'layers.1']
+        """
+        for name, part in _parts(vars(self).items(), into_modules=False):
+            if isinstance(part, Module):
+                yield name, part
+
     def train(self, mode: bool = True) -> Self:
         """Say to this module and those inside that they are being trained (or not).
 
@@ -90,10 +141,8 @@ class Module:
         >>> [output.data for output in model.eval()([1.0, 2.0])]
         [1.0, 2.0]
         """
-        self.training = mode
-        for _, part in _parts(vars(self).items()):
-            if isinstance(part, Module):
-                part.training = mode
+        for _, module in self.named_modules():
+            module.training = mode
         return self
 
     def eval(self) -> Self:
@@ -107,7 +156,7 @@ class Module:
         >>> sorted(Neuron(2).state_dict())
         ['b', 'w[0]', 'w[1]']
         """
-        return {name: value.data for name, value in self._named_values()}
+        return {name: value.data for name, value in self.named_values()}
 
     def load_state_dict(self, state: Mapping[str, float]) -> None:
         """Set all numbers of the module by name, as `state_dict` returned them.
@@ -124,7 +173,7 @@ class Module:
             ...
         KeyError: 'Neuron(1, activation=tanh) cannot load this state: b is missing; c is unknown'
         """
-        values = dict(self._named_values())
+        values = dict(self.named_values())
         problems = [
             *_listed(values.keys() - state.keys(), "missing"),
             *_listed(state.keys() - values.keys(), "unknown"),
@@ -135,6 +184,26 @@ class Module:
         for name, value in values.items():
             value.data = numbers[name]
 
+    def summary(self, x: Any = None) -> "Summary":
+        """Return a table of the modules inside with the numbers of their parameters.
+
+        Args:
+            x: an input, with which the table also tells the shape of every module's output.
+
+        >>> from nn import Linear, Sequential
+        >>> Sequential(Linear(4, 8), "tanh", Linear(8, 3)).summary([0.0] * 4)
+        module    kind               output  parameters
+        -----------------------------------------------
+        layers.0  Linear(4, 8)            8          40
+        layers.1  Elementwise(tanh)       8           0
+        layers.2  Linear(8, 3)            3          27
+        -----------------------------------------------
+        Sequential                        3          67
+        """
+        from nn.summary import summarize
+
+        return summarize(self, x)
+
     def extra_repr(self) -> str:
         """Return what stands in the parentheses of the repr, in place of the modules inside."""
         return ""
@@ -142,20 +211,53 @@ class Module:
     @recursive_repr()
     def __repr__(self) -> str:
         """Show the modules inside, one per line."""
-        inside = [
-            f"{name}: {part!r}".replace("\n", "\n  ")
-            for name, part in _parts(vars(self).items(), into_modules=False)
-            if isinstance(part, Module)
-        ]
+        inside = [f"{name}: {part!r}".replace("\n", "\n  ") for name, part in self.named_children()]
         arguments = self.extra_repr()
         if inside and not arguments:
             arguments = "".join(f"\n  {line}" for line in inside) + "\n"
         return f"{type(self).__name__}({arguments})"
 
-    def _named_values(self) -> Iterator[tuple[str, Value]]:
-        for name, part in _parts(vars(self).items()):
-            if isinstance(part, Value):
-                yield name, part
+
+@contextmanager
+def watching(tell: Callable[[Module, Any], None]) -> Iterator[None]:
+    """Call a function with every module that has computed, and its output, in a with block.
+
+    Modules inside others come before them; each thread has its own watcher.
+
+    >>> from nn import Linear, Sequential
+    >>> with watching(lambda module, output: print(type(module).__name__, len(output))):
+    ...     output = Sequential(Linear(2, 3), "relu")([1.0, 2.0])
+    Linear 3
+    Elementwise 3
+    Sequential 3
+    """
+    before = _watching.tell
+    _watching.tell = tell
+    try:
+        yield
+    finally:
+        _watching.tell = before
+
+
+@contextmanager
+def in_mode(module: Module, training: bool) -> Iterator[None]:
+    """Have a module, and all inside, trained or not in a with block, then as each was before.
+
+    >>> from nn import Dropout
+    >>> dropout = Dropout()
+    >>> with in_mode(dropout, training=False):
+    ...     print(dropout.training)
+    False
+    >>> dropout.training
+    True
+    """
+    before = [(part, part.training) for _, part in module.named_modules()]
+    try:
+        module.train(training)
+        yield
+    finally:
+        for part, was_training in before:
+            part.training = was_training
 
 
 def _parts(

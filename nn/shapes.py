@@ -35,10 +35,10 @@ def shape(what: str, x: Any, place: tuple[int, ...] = ()) -> Shape:
 
     >>> shape("the input", [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
     (2, 3)
-    >>> shape("the input", [[1.0, 2.0, 3.0], [4.0, 5.0]])
+    >>> shape("x", [[1.0, 2.0, 3.0], [4.0, 5.0]])
     Traceback (most recent call last):
         ...
-    ValueError: the input has rows of different lengths: row [0] has 3 numbers, row [1] has 2 numbers
+    ValueError: x has rows of different lengths: row [0] has 3 numbers, row [1] has 2 numbers
     """
     if not is_sequence(x):
         return ()
@@ -138,11 +138,16 @@ def each(module: Module, x: Any, form: Form, compute: Callable[[Any], Any]) -> A
     found = shape(f"the input of {name(module)}", x)
     if not _ends_with(found, form):
         raise _misshapen(module, found, form, many=", or lists of such")
-    return _each(as_nodes(name(module), x), len(found) - len(form), compute)
+    return at_depth(len(found) - len(form), as_nodes(name(module), x), compute)
 
 
-def _each(x: Any, depth: int, compute: Callable[[Any], Any]) -> Any:
-    return [_each(row, depth - 1, compute) for row in x] if depth else compute(x)
+def at_depth(depth: int, x: Any, compute: Callable[[Any], Any]) -> Any:
+    """Return nested lists with a function applied to what lies so deep in them.
+
+    >>> at_depth(1, [[1, 2], [3, 4]], sum)
+    [3, 7]
+    """
+    return [at_depth(depth - 1, row, compute) for row in x] if depth else compute(x)
 
 
 def _ends_with(found: Shape, form: Form) -> bool:

@@ -1,20 +1,26 @@
 """Training: the loop that makes a loss small, and what it has to tell."""
 
-from collections.abc import Callable, Iterable, Sequence
+import inspect
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
-from autograd import no_grad
+from autograd import Value, no_grad
+from autograd.optional import needed
+from autograd.primitives import describe
 from nn.checks import positive_count
-from nn.data import batches
+from nn.data import Batch, Samples, portions, samples
+from nn.divergence import Divergence, check_gradients, check_loss, check_parameters
 from nn.init import generator
-from nn.module import Module
-from nn.optional import needed
+from nn.module import Module, in_mode
+from optim.clipping import clip_grad_norm, clip_grad_value
 
-Loss = Callable[[list[Any], list[Any]], Any]
+Data = tuple[Samples, Samples]
+Loss = Callable[[Any, Any], Any]
 Judge = Callable[[Any, Any], float]
-Samples = Sequence[Any]
 
 
 class Optimizer(Protocol):
@@ -37,12 +43,30 @@ class History:
             is right.
         validation_loss: the mean loss of the validation data after the epoch, if there are any.
         validation_accuracy: the share of them that is right, likewise.
+        stopped: why training ended: "epochs", "loss", "patience", "callback", "interrupted" or
+            "diverged".
     """
 
     loss: list[float] = field(default_factory=list)
     accuracy: list[float] = field(default_factory=list)
     validation_loss: list[float] = field(default_factory=list)
     validation_accuracy: list[float] = field(default_factory=list)
+    stopped: str = ""
+
+    @property
+    def watched(self) -> list[float]:
+        """The losses that stopping early looks at: of the validation data, if there are any."""
+        return self.validation_loss or self.loss
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch with the smallest loss, counted from 1; 0 if there was none.
+
+        >>> History(loss=[2.0, 1.0, 1.5]).best_epoch
+        2
+        """
+        losses = [math.inf if math.isnan(loss) else loss for loss in self.watched]
+        return losses.index(min(losses)) + 1 if losses else 0
 
     def last(self) -> dict[str, float]:
         """Return the latest entry of each list that has one.
@@ -50,91 +74,199 @@ class History:
         >>> History(loss=[2.0, 1.0]).last()
         {'loss': 1.0}
         """
-        return {name: entries[-1] for name, entries in vars(self).items() if entries}
+        return {name: entries[-1] for name, entries in self._lists().items() if entries}
+
+    def add(self, training: list[float], validation: list[float]) -> None:
+        """Add an epoch: the loss and, if it was judged, the accuracy, of both kinds of data.
+
+        >>> history = History()
+        >>> history.add([0.5], [0.7])
+        >>> history.last()
+        {'loss': 0.5, 'validation_loss': 0.7}
+        """
+        _append(training, self.loss, self.accuracy)
+        _append(validation, self.validation_loss, self.validation_accuracy)
+
+    def cut(self, epochs: int) -> None:
+        """Forget what came after so many epochs.
+
+        >>> history = History(loss=[2.0, 1.0], validation_loss=[2.0])
+        >>> history.cut(1)
+        >>> history
+        History(loss=[2.0], accuracy=[], validation_loss=[2.0], validation_accuracy=[], stopped='')
+        """
+        for entries in self._lists().values():
+            del entries[epochs:]
+
+    def _lists(self) -> dict[str, list[float]]:
+        return {name: entries for name, entries in vars(self).items() if name != "stopped"}
+
+
+class DivergedError(FloatingPointError):
+    """Training met nan or inf: the message tells where it began and what to try.
+
+    Attributes:
+        history: what had happened in the epochs before.
+    """
+
+    def __init__(self, message: str, history: History) -> None:
+        super().__init__(message)
+        self.history = history
 
 
 def fit(
     model: Module,
-    X: Samples,
-    y: Samples,
+    data: Data,
     loss: Loss,
     optimizer: Optimizer,
     *,
     epochs: int = 100,
     batch_size: int | None = None,
-    validation: tuple[Samples, Samples] | None = None,
-    accuracy: Judge | None = None,
+    shuffle: bool = True,
+    drop_last: bool = False,
+    batched: bool = False,
     seed: int | Random | None = None,
+    validation: Data | None = None,
+    accuracy: Judge | None = None,
+    schedule: Any = None,
+    schedule_per: Literal["epoch", "batch"] = "epoch",
+    clip_norm: float | None = None,
+    clip_value: float | None = None,
+    stop_at_loss: float | None = None,
+    patience: int | None = None,
+    min_delta: float = 0.0,
+    restore_best: bool = False,
+    callbacks: Iterable[Callable[[History], Any]] = (),
     progress: bool = False,
 ) -> History:
     """Train a model, and return what happened.
 
     Every epoch goes once through the samples in a new order, batch by batch: forward, backward,
-    one step of the optimizer.
+    one step of the optimizer. The model is in training mode (`Module.train`) for that, and not
+    while it is validated; afterwards it is as it was.
+
+    Ctrl-C ends the training early, and the history so far is returned: the parameters are those
+    after the last step that was finished.
 
     Args:
         model: called with one row, it returns its output.
-        X: the rows, one per sample.
-        y: their targets.
+        data: the rows and their targets, as `batches` takes them: a pair (X, y).
         loss: called with the outputs and the targets of a batch, it returns their mean loss.
         optimizer: of the model's parameters.
-        epochs: how often to go through the samples.
+        epochs: how often to go through the samples at most.
         batch_size: samples per step (default: all).
+        shuffle: whether to mix the samples anew for each epoch.
+        drop_last: whether to leave out the last batch of an epoch if it is smaller.
+        batched: whether to call the model once with all rows of a batch, as BatchNorm needs it.
+        seed: what the order of the samples depends on.
         validation: rows and targets to measure after each epoch and not to train on.
         accuracy: whether an output is right, as a function of it and its target, such as
             `is_correct`.
-        seed: what the order of the samples depends on.
+        schedule: one of `optim.schedules`; if its step takes a measure, it is given the loss:
+            that of the validation data, if there are any.
+        schedule_per: whether to step the schedule after each "epoch" or each "batch".
+        clip_norm: the largest norm of all gradients together: see `optim.clip_grad_norm`.
+        clip_value: the largest absolute gradient: see `optim.clip_grad_value`.
+        stop_at_loss: stop when the loss (of the validation data, if there are any) is no larger.
+        patience: stop when that loss has not become smaller for so many epochs in a row.
+        min_delta: by how much it must become smaller to count as that.
+        restore_best: whether to end with the numbers of the epoch where that loss was smallest.
+        callbacks: functions that are called with the history after each epoch; one that returns
+            True stops the training.
         progress: whether to show a progress bar.
 
     Raises:
-        ValueError: if there are no samples, not as many targets as rows, or a number is not
-            positive.
+        ValueError: if there are no samples, not as many targets as rows, or an option is out of
+            its range.
+        TypeError: if an entry of the data is not a number, or the loss is not a Value.
+        DivergedError: if the loss, a gradient or a parameter becomes nan or inf. The model is
+            as it was before that step.
         ImportError: if a progress bar is wanted and tqdm is not installed.
 
     >>> from nn import MLP, losses
     >>> from optim import SGD
     >>> model = MLP(1, [1], seed=0)
     >>> X, y = [[0.0], [1.0], [2.0]], [[2.0], [3.0], [4.0]]
-    >>> history = fit(model, X, y, losses.mse, SGD(model.parameters(), lr=0.3), epochs=200)
+    >>> history = fit(model, (X, y), losses.mse, SGD(model.parameters(), lr=0.3), epochs=200)
     >>> print(f"{history.loss[-1]:.6f} {model([5.0])[0]:.4f}")
     0.000000 7.0000
     """
+    positive_count("the number of epochs", epochs)
+    if schedule_per not in ("epoch", "batch"):
+        raise ValueError(f'schedule_per is "epoch" or "batch", got {schedule_per!r}')
+    trainer = _Trainer(model, loss, optimizer, accuracy, batched, clip_norm, clip_value)
+    trained_on = samples(*pair("data", data))
+    held_out = None if validation is None else samples(*pair("validation", validation))
+    stopping = _Stopping(model, stop_at_loss, patience, min_delta, restore_best)
+    callbacks = list(callbacks)
     rng = generator(seed)
+    order = list(range(len(trained_on[0])))
     history = History()
-    bar = _epochs(positive_count("the number of epochs", epochs), progress)
-    for _ in bar:
-        totals = _Means()
-        for rows, targets in batches(X, y, batch_size, shuffle=True, seed=rng):
-            outputs = [model(row) for row in rows]
-            batch_loss = loss(outputs, targets)
-            optimizer.zero_grad()
-            batch_loss.backward()
-            optimizer.step()
-            totals.add(batch_loss, outputs, targets, accuracy)
-        _append(totals.means(), history.loss, history.accuracy)
-        if validation is not None:
-            means = evaluate(model, *validation, loss, accuracy)
-            _append(means, history.validation_loss, history.validation_accuracy)
-        if progress:
-            bar.set_postfix(history.last(), refresh=False)
+    finished = 0
+    try:
+        with in_mode(model, training=True), _bar(epochs, progress) as bar:
+            for _ in bar:
+                if shuffle:
+                    rng.shuffle(order)
+                means = _Means()
+                for batch in portions(*trained_on, order, batch_size, drop_last):
+                    trainer.step(batch, means)
+                    if schedule is not None and schedule_per == "batch":
+                        _step(schedule, means.means()[0])
+                history.add(means.means(), trainer.measure(held_out) if held_out else [])
+                finished += 1
+                if schedule is not None and schedule_per == "epoch":
+                    _step(schedule, history.watched[-1])
+                if progress:
+                    bar.set_postfix(history.last(), refresh=False)
+                history.stopped = stopping.reason(history)
+                answers = [callback(history) for callback in callbacks]
+                if any(answer is True for answer in answers):
+                    history.stopped = history.stopped or "callback"
+                if history.stopped:
+                    break
+            else:
+                history.stopped = "epochs"
+    except KeyboardInterrupt:
+        history.cut(finished)
+        history.stopped = "interrupted"
+    except Divergence as divergence:
+        history.stopped = "diverged"
+        message = f"training diverged in epoch {finished + 1}: {divergence}"
+        raise DivergedError(message, history) from None
+    stopping.restore()
     return history
 
 
 def evaluate(
-    model: Module, X: Samples, y: Samples, loss: Loss, accuracy: Judge | None = None
+    model: Module,
+    data: Data,
+    loss: Loss,
+    accuracy: Judge | None = None,
+    *,
+    batched: bool = False,
 ) -> list[float]:
     """Return the mean loss of some samples and, if told what is right, their accuracy.
 
+    The model is in the mode of use (`Module.eval`) meanwhile, and nothing is recorded.
+
+    Args:
+        model: as for `fit`.
+        data: as for `fit`.
+        loss: as for `fit`.
+        accuracy: as for `fit`.
+        batched: as for `fit`.
+
+    Raises:
+        ValueError: if there are no samples, or not as many targets as rows.
+        TypeError: if an entry of the data is not a number.
+
     >>> from nn import MLP, losses
-    >>> evaluate(MLP(1, [2]), [[0.0], [0.0]], [0, 1], losses.cross_entropy, is_correct)
+    >>> evaluate(MLP(1, [2]), ([[0.0], [0.0]], [0, 1]), losses.cross_entropy, is_correct)
     [0.6931471805599453, 0.5]
     """
-    means = _Means()
-    with no_grad():
-        for rows, targets in batches(X, y):
-            outputs = [model(row) for row in rows]
-            means.add(loss(outputs, targets), outputs, targets, accuracy)
-    return means.means()
+    batch = samples(*pair("data", data))
+    return _measured(model, batch, loss, accuracy, batched)
 
 
 def is_correct(logits: Sequence[Any], target: int) -> bool:
@@ -146,6 +278,111 @@ def is_correct(logits: Sequence[Any], target: int) -> bool:
     return max(range(len(logits)), key=lambda k: float(logits[k])) == target
 
 
+class _Trainer:
+    """One step of training, undone if it is not finished."""
+
+    def __init__(
+        self,
+        model: Module,
+        loss: Loss,
+        optimizer: Optimizer,
+        accuracy: Judge | None,
+        batched: bool,
+        clip_norm: float | None,
+        clip_value: float | None,
+    ) -> None:
+        self.model = model
+        self.loss = loss
+        self.optimizer = optimizer
+        self.accuracy = accuracy
+        self.batched = batched
+        self.clip_norm = clip_norm
+        self.clip_value = clip_value
+        self.values = [value for _, value in model.named_values()]
+        self.parameters = list(model.named_parameters())
+
+    def step(self, batch: Batch, means: "_Means") -> None:
+        """Take a step, and add what was found to the means."""
+        before = {value: value.data for value in self.values}
+        try:
+            outputs, batch_loss = self._move(batch, before)
+        except BaseException:  # Ctrl-C too may come when only some parameters have moved
+            for value, number in before.items():
+                value.data = number
+            raise
+        means.add(batch_loss, outputs, batch[1], self.accuracy)
+
+    def _move(self, batch: Batch, before: dict[Value, float]) -> tuple[Any, Any]:
+        def compute() -> Any:
+            return forward(self.model, batch, self.loss, self.batched)[1]
+
+        outputs, batch_loss = forward(self.model, batch, self.loss, self.batched)
+        if not isinstance(batch_loss, Value):
+            raise TypeError(
+                "fit needs a loss that returns one Value for a batch, "
+                f"got a {type(batch_loss).__name__}"
+            )
+        check_loss(self.model, compute, batch_loss)
+        self.optimizer.zero_grad()
+        batch_loss.backward()
+        check_gradients(self.parameters, compute)
+        moved = [parameter for _, parameter in self.parameters]
+        if self.clip_norm is not None:
+            clip_grad_norm(moved, self.clip_norm)
+        if self.clip_value is not None:
+            clip_grad_value(moved, self.clip_value)
+        self.optimizer.step()
+        check_parameters(self.parameters, before)
+        return outputs, batch_loss
+
+    def measure(self, batch: Batch) -> list[float]:
+        """Return the means of samples that are not trained on."""
+        return _measured(self.model, batch, self.loss, self.accuracy, self.batched)
+
+
+class _Stopping:
+    """When to stop before the last epoch, and the best numbers so far."""
+
+    def __init__(
+        self,
+        model: Module,
+        stop_at_loss: float | None,
+        patience: int | None,
+        min_delta: float,
+        restore_best: bool,
+    ) -> None:
+        self.model = model
+        self.stop_at_loss = stop_at_loss
+        self.patience = None if patience is None else positive_count("the patience", patience)
+        self.min_delta = min_delta
+        self.restore_best = restore_best
+        self.best = math.inf
+        self.waited = 0
+        self.smallest = math.inf
+        self.numbers: dict[str, float] = {}
+
+    def reason(self, history: History) -> str:
+        """Return why to stop after this epoch; empty if there is no reason."""
+        loss = history.watched[-1]
+        if loss < self.smallest:
+            self.smallest = loss
+            if self.restore_best:
+                self.numbers = self.model.state_dict()
+        if loss < self.best - self.min_delta:
+            self.best = loss
+            self.waited = 0
+        else:
+            self.waited += 1
+        if self.stop_at_loss is not None and loss <= self.stop_at_loss:
+            return "loss"
+        return "patience" if self.waited == self.patience else ""
+
+    def restore(self) -> None:
+        """Give the model its best numbers back, if that was wanted."""
+        if self.numbers:
+            self.model.load_state_dict(self.numbers)
+
+
 class _Means:
     """Means over the samples of several batches."""
 
@@ -153,17 +390,61 @@ class _Means:
         self.samples = 0
         self.totals: list[float] = []
 
-    def add(
-        self, loss: Any, outputs: list[Any], targets: list[Any], accuracy: Judge | None
-    ) -> None:
-        sums = [float(loss) * len(outputs)]
+    def add(self, loss: Any, outputs: Any, targets: list[Any], accuracy: Judge | None) -> None:
+        """Add a batch."""
+        sums = [float(loss) * len(targets)]
         if accuracy is not None:
             sums.append(float(sum(map(accuracy, outputs, targets))))
-        self.samples += len(outputs)
+        self.samples += len(targets)
         self.totals = [a + b for a, b in zip(self.totals or [0.0] * len(sums), sums, strict=True)]
 
     def means(self) -> list[float]:
+        """Return the mean loss and, if it was judged, the accuracy."""
         return [total / self.samples for total in self.totals]
+
+
+def forward(model: Module, batch: Batch, loss: Loss, batched: bool) -> tuple[Any, Any]:
+    """Return a model's outputs for a batch, and their loss; the arguments are those of `fit`.
+
+    >>> from nn import MLP, losses
+    >>> outputs, loss = forward(MLP(1, [1]), ([[0.0], [0.0]], [1.0, 2.0]), losses.mse, False)
+    >>> len(outputs), loss.data
+    (2, 2.5)
+    """
+    rows, targets = batch
+    outputs = model(rows) if batched else [model(row) for row in rows]
+    return outputs, loss(outputs, targets)
+
+
+def _measured(
+    model: Module, batch: Batch, loss: Loss, accuracy: Judge | None, batched: bool
+) -> list[float]:
+    means = _Means()
+    with no_grad(), in_mode(model, training=False):
+        outputs, batch_loss = forward(model, batch, loss, batched)
+    means.add(batch_loss, outputs, batch[1], accuracy)
+    return means.means()
+
+
+def pair(what: str, data: Any) -> Data:
+    """Return data if they are a pair of rows and their targets.
+
+    Raises:
+        TypeError: if they are something else.
+
+    >>> pair("data", ([[1.0]], [2.0]))
+    ([[1.0]], [2.0])
+    """
+    if not isinstance(data, (tuple, list)) or len(data) != 2:
+        raise TypeError(f"{what} is a pair (X, y) of rows and their targets, got {describe(data)}")
+    return data[0], data[1]
+
+
+def _step(schedule: Any, loss: float) -> None:
+    """Step a schedule, with the loss if it asks for a measure."""
+    arguments = inspect.signature(schedule.step).parameters.values()
+    asks = any(argument.default is argument.empty for argument in arguments)
+    schedule.step(*[loss] if asks else [])
 
 
 def _append(means: list[float], *columns: list[float]) -> None:
@@ -171,8 +452,11 @@ def _append(means: list[float], *columns: list[float]) -> None:
         column.append(number)
 
 
-def _epochs(count: int, progress: bool) -> Any:
-    epochs: Iterable[int] = range(count)
+@contextmanager
+def _bar(epochs: int, progress: bool) -> Iterator[Any]:
     if not progress:
-        return epochs
-    return needed("tqdm.auto", "a progress bar").tqdm(epochs, desc="training", unit="epoch")
+        yield range(epochs)
+        return
+    tqdm = needed("tqdm.auto", "a progress bar").tqdm
+    with tqdm(range(epochs), desc="training", unit="epoch") as bar:
+        yield bar

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-import torch.nn.functional as F  # noqa: N812
-from hypothesis import given
+import torch.nn.functional as F
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd import Value
@@ -25,6 +25,7 @@ probabilities = st.one_of(
     st.floats(1e-6, 1.0 - 1e-6), st.sampled_from([0.5, 1e-9, 1e-11, 1.0 - 1e-9])
 )
 weights = st.floats(0.01, 10.0)
+few = settings(max_examples=15)  # each test has many variants
 every_reduction = pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
 maybe_weighted = pytest.mark.parametrize("weighted", [False, True])
 
@@ -89,6 +90,7 @@ ELEMENTWISE: dict[str, tuple[Any, Any]] = {
 @every_reduction
 @maybe_weighted
 @pytest.mark.parametrize("name", ELEMENTWISE)
+@few
 @given(input=rows_of(numbers), data=st.data())
 def test_regression(
     name: str, weighted: bool, reduction: str, input: list[list[float]], data: st.DataObject
@@ -105,6 +107,7 @@ def test_regression(
 
 
 @every_reduction
+@few
 @given(
     input=rows_of(numbers),
     delta=st.one_of(st.floats(1e-3, 1e3), st.sampled_from([1.0, 0.5, 50.0])),
@@ -141,6 +144,7 @@ def test_smooth_l1_without_a_parabola() -> None:
 
 
 @every_reduction
+@few
 @given(scores=st.lists(numbers, min_size=1, max_size=5), data=st.data())
 def test_hinge(reduction: str, scores: list[float], data: st.DataObject) -> None:
     target = [data.draw(st.sampled_from([1, -1])) for _ in scores]
@@ -160,6 +164,7 @@ def test_hinge(reduction: str, scores: list[float], data: st.DataObject) -> None
 
 @every_reduction
 @maybe_weighted
+@few
 @given(input=rows_of(probabilities), data=st.data())
 def test_binary_cross_entropy(
     reduction: str, weighted: bool, input: list[list[float]], data: st.DataObject
@@ -176,6 +181,7 @@ def test_binary_cross_entropy(
     )
 
 
+@few
 @given(input=rows_of(probabilities), data=st.data())
 def test_binary_cross_entropy_with_wanted_probabilities(
     input: list[list[float]], data: st.DataObject
@@ -204,6 +210,7 @@ def test_the_value_of_binary_cross_entropy_at_certainty(p: float, target: float)
 
 @every_reduction
 @pytest.mark.parametrize("option", ["", "weight", "pos_weight", "both"])
+@few
 @given(input=rows_of(numbers), data=st.data())
 def test_binary_cross_entropy_with_logits(
     reduction: str, option: str, input: list[list[float]], data: st.DataObject
@@ -238,6 +245,7 @@ def test_binary_cross_entropy_with_logits(
 @every_reduction
 @maybe_weighted
 @pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
+@few
 @given(logits=rows_of(st.one_of(st.floats(-50.0, 50.0), st.floats(-1e4, 1e4))), data=st.data())
 def test_cross_entropy(
     reduction: str,
@@ -279,6 +287,7 @@ def test_cross_entropy(
 @every_reduction
 @maybe_weighted
 @pytest.mark.parametrize("smoothing", [0.0, 0.3])
+@few
 @given(logits=rows_of(st.floats(-50.0, 50.0)), data=st.data())
 def test_cross_entropy_with_wanted_probabilities(
     reduction: str,
@@ -303,6 +312,7 @@ def test_cross_entropy_with_wanted_probabilities(
 
 @every_reduction
 @maybe_weighted
+@few
 @given(logs=rows_of(st.floats(-800.0, 0.0)), data=st.data())
 def test_nll(reduction: str, weighted: bool, logs: list[list[float]], data: st.DataObject) -> None:
     target = [0, *(data.draw(st.sampled_from([*range(len(row)), -1])) for row in logs[1:])]
@@ -335,9 +345,14 @@ def test_one_sample_is_not_a_batch(reduction: str, weighted: bool) -> None:
 
 # Distributions.
 
+# PyTorch warns that its default is not the divergence of the definition.
+quiet_about_mean = pytest.mark.filterwarnings("ignore:reduction:UserWarning")
 
+
+@quiet_about_mean
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none", "batchmean"])
 @pytest.mark.parametrize("log_target", [False, True])
+@few
 @given(logs=rows_of(st.floats(-800.0, 0.0)), data=st.data())
 def test_kl_div(
     reduction: str, log_target: bool, logs: list[list[float]], data: st.DataObject
@@ -351,6 +366,7 @@ def test_kl_div(
     )
 
 
+@quiet_about_mean
 def test_kl_div_of_what_is_not_wanted_is_0() -> None:
     own, theirs = as_values([-1.0, -2.0]), tensor([-1.0, -2.0], requires_grad=True)
     loss, expected = (

@@ -1,0 +1,58 @@
+"""Whole trainings, from data to pictures: what the command `stepgrad train` does."""
+
+from pathlib import Path
+from typing import Any
+
+from nn.recipes.choices import OPTIMIZERS, SCHEDULES
+from nn.recipes.digits import Digits
+from nn.recipes.iris import Iris
+from nn.recipes.linear import Linear
+from nn.recipes.moons import Moons
+from nn.recipes.recipe import Data, Recipe, Result, Settings
+from nn.recipes.xor import Xor
+
+RECIPES: dict[str, Recipe] = {
+    recipe.name: recipe for recipe in (Linear(), Xor(), Moons(), Iris(), Digits())
+}
+"""All recipes by name."""
+
+
+def train(
+    name: str, *, folder: str | Path | None = None, progress: bool = True, **wanted: Any
+) -> Result:
+    """Train what a recipe says.
+
+    Args:
+        name: which recipe: linear, xor, moons, iris or digits.
+        folder: where to write the pictures; it is made if need be. None for no pictures.
+        progress: whether to show a progress bar.
+        wanted: settings that differ from the recipe's: optimizer, lr, schedule, batch_size,
+            epochs, seed; see `Settings`. The same settings give the same result to the bit.
+
+    Raises:
+        ValueError: if there is no such recipe, optimizer or schedule, or a number is out of its
+            range.
+        TypeError: if there is no such setting.
+        ImportError: if a package is not installed: scikit-learn for the data of moons, iris and
+            digits, tqdm for the progress bar, matplotlib for the pictures.
+        DivergedError: if the loss becomes nan or infinite.
+
+    >>> result = train("iris", epochs=2, schedule="cosine", progress=False)
+    >>> len(result.history.validation_loss)
+    2
+    """
+    if name not in RECIPES:
+        raise ValueError(f"there is no recipe {name!r}: choose one of {', '.join(RECIPES)}")
+    return RECIPES[name].train(folder=folder, progress=progress, **wanted)
+
+
+__all__ = [
+    "train",
+    "RECIPES",
+    "OPTIMIZERS",
+    "SCHEDULES",
+    "Recipe",
+    "Settings",
+    "Data",
+    "Result",
+]
