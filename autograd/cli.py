@@ -8,6 +8,7 @@ import os
 import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import fields
 from itertools import islice, takewhile
 from pathlib import Path
 from typing import Any, NoReturn
@@ -32,9 +33,6 @@ _LONGEST_LINE = 1000
 
 NEURON = "n = x1*w1 + x2*w2 + b; tanh(n)"
 NEURON_POINT = ("x1=2", "x2=0", "w1=-3", "w2=1", "b=6.8813735870195432")
-
-SETTINGS = ("optimizer", "lr", "schedule", "batch_size", "epochs", "seed")
-"""What can be told to a training, as `nn.recipes.train` takes it."""
 
 _LANGUAGE = """\
 EXPR is written as in Python: numbers, names, + - * / // % **, and calls of
@@ -531,7 +529,10 @@ def _save_picture(root: Value, *paths: str | Path) -> None:
 
 
 def _train(chosen: argparse.Namespace) -> int:
-    wanted = {name: getattr(chosen, name) for name in SETTINGS if getattr(chosen, name) is not None}
+    from nn.recipes import Settings
+
+    told = {setting.name: getattr(chosen, setting.name) for setting in fields(Settings)}
+    wanted = {name: setting for name, setting in told.items() if setting is not None}
     folder = Path() if chosen.plot and chosen.folder is None else chosen.folder
     if chosen.seeds is not None:
         return _train_from_seeds(chosen.recipe, chosen.seeds, folder, wanted)

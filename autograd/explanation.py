@@ -8,10 +8,9 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from autograd import formula
+from autograd import formula, transforms
 from autograd.formula import Formula, aligned_equations, latex_name, latex_short, visible
 from autograd.sweep import Edge, Step, Sweep, topological_order
-from autograd.transforms import gradients
 from autograd.value import Value
 
 Section = tuple[str, list[str]]
@@ -61,7 +60,7 @@ class Explanation:
     @property
     def gradients(self) -> dict[str, float]:
         """The derivatives of the result with respect to the inputs, by their labels."""
-        slopes = gradients(self.root, list(self.inputs))
+        slopes = transforms.gradients(self.root, list(self.inputs))
         return {node.label: slope for node, slope in zip(self.inputs, slopes, strict=True)}
 
     # As text ----------------------------------------------------------------------------------

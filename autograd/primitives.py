@@ -64,6 +64,9 @@ class Primitive:
     registered: ClassVar["WeakValueDictionary[str, Primitive]"] = WeakValueDictionary()
     """The user's primitives by name; the built-in ones are in TABLE."""
 
+    is_builtin = False
+    """Whether the primitive belongs to TABLE, whose functions never fail and give floats."""
+
     def __init__(
         self,
         name: str,
@@ -114,6 +117,8 @@ class Primitive:
 
     def evaluate(self, *inputs: float) -> float:
         """Return the result at floats; nan where the value function fails outside the domain."""
+        if self.is_builtin:
+            return self.value(*inputs)
         try:
             result = self.value(*inputs)
         except (ArithmeticError, ValueError) as error:
@@ -143,7 +148,9 @@ class Primitive:
 
     def float_derivatives(self, out: float, *inputs: float) -> tuple[float, ...]:
         """Return the local derivatives at floats, each made sure to be a float."""
-        if out != out and not self.is_builtin and not self.defined_at(*inputs):
+        if self.is_builtin:
+            return tuple(self.partials(out, *inputs))
+        if out != out and not self.defined_at(*inputs):
             return (nan,) * len(inputs)
         partials = self.derivatives(out, *inputs)
         for partial in partials:
@@ -242,11 +249,6 @@ class Primitive:
         if missing:
             raise TypeError(f"{call} was not given {' and '.join(missing)}")
         return tuple(bound[n] if n in bound else self.defaults[n] for n in self.inputs)
-
-    @property
-    def is_builtin(self) -> bool:
-        """Whether the primitive belongs to this module's table."""
-        return TABLE.get(self.name) is self
 
     def __repr__(self) -> str:
         """Show the call, as in ``<primitive tanh(x)>``."""
@@ -944,6 +946,8 @@ logsumexp_of = Primitive(
 TABLE = {entry.name: entry for entry in list(globals().values()) if isinstance(entry, Primitive)}
 """The built-in primitives by name."""
 
+for entry in TABLE.values():
+    entry.is_builtin = True
 Primitive.registered.clear()
 
 # Functions made of primitives -----------------------------------------------------------------

@@ -479,7 +479,7 @@ def trunc(x: float) -> float:
 
 
 def nearest(x: float) -> float:
-    """The nearest integer, 0.5 to 0 and 1.5 to 2, halves to the even one; inf and nan stay."""
+    """The nearest integer, halves to the even one (0.5 to 0, 1.5 to 2); inf and nan stay."""
     return float(round(x)) if math.isfinite(x) else x
 
 

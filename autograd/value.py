@@ -330,22 +330,20 @@ def record(primitive: Primitive, parents: tuple[Value, ...]) -> Value:
     """Apply a primitive and remember its inputs and its local derivatives at them."""
     numbers = [parent._data for parent in parents]
     tracked = [parent.requires_grad for parent in parents]
-    result = _node(primitive.evaluate(*numbers))
+    data = primitive.evaluate(*numbers)
     mode = modes.modes
-    if mode.recording and True in tracked:
-        partials = primitive.float_derivatives(result._data, *numbers)
-        if False in tracked:
-            partials = tuple([p if t else 0.0 for p, t in zip(partials, tracked, strict=True)])
-        result.requires_grad = True
-        result.primitive = primitive
-        result.parents = parents
-        result.partials = partials
-        if mode.locating:
-            result.made_at = modes.calling_line()
+    if not (mode.recording and True in tracked):
         if mode.detecting:
-            modes.check_value(result)
-    elif mode.detecting:
-        modes.check_constant(primitive, parents, result._data)
+            modes.check_constant(primitive, parents, data)
+        return _node(data)
+    partials = primitive.float_derivatives(data, *numbers)
+    if False in tracked:
+        partials = tuple([p if t else 0.0 for p, t in zip(partials, tracked, strict=True)])
+    result = _node(data, primitive, parents, partials)
+    if mode.locating:
+        result.made_at = modes.calling_line()
+    if mode.detecting:
+        modes.check_value(result)
     return result
 
 
@@ -368,16 +366,21 @@ def _as_value(x: Any) -> Value | None:
     return None if number is None else _node(number)
 
 
-def _node(data: float) -> Value:
-    """Return a constant, without the checks that the user's numbers need."""
+def _node(
+    data: float,
+    primitive: Primitive | None = None,
+    parents: tuple[Value, ...] = (),
+    partials: tuple[float, ...] = (),
+) -> Value:
+    """Return a result, or a constant, without the checks that the user's numbers need."""
     node = Value.__new__(Value)
     node._data = data
     node._grad = 0.0
     node._label = ""
-    node.requires_grad = False
-    node.primitive = None
-    node.parents = ()
-    node.partials = ()
+    node.requires_grad = primitive is not None
+    node.primitive = primitive
+    node.parents = parents
+    node.partials = partials
     node.made_at = None
     return node
 

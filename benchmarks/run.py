@@ -58,12 +58,13 @@ def processor() -> str:
 def main() -> None:
     """Measure and print the table."""
     pinned = one_core()
-    results = {"stepgrad": measure("stepgrad", Path(sys.executable))}
+    results = {name: measure(name, Path(sys.executable)) for name in ("stepgrad", "slots")}
     for name, requirement in PEERS.items():
         results[name] = measure(name, environment(name, requirement))
     print(f"{processor()}, {pinned}; Python {platform.python_version()}; medians of CPU time")
     print("step: one training step of a 2-16-16-1 ReLU network on 100 points")
-    print("forward, backward: per operation, on a chain of 6,000 operations\n")
+    print("forward, backward: per operation, on a chain of 6,000 operations")
+    print("slots: the barest node there can be, of slots_value.py, without checks or features\n")
     ours = results["stepgrad"]["step_ms"]
     print(f"{'engine':<12}{'step ms':>10}{'forward ns':>12}{'backward ns':>13}{'stepgrad is':>14}")
     for name, r in results.items():

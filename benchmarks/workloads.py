@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-ENGINES = {"stepgrad": "autograd", "micrograd": "micrograd.engine"}
+ENGINES = {"stepgrad": "autograd", "slots": "slots_value", "micrograd": "micrograd.engine"}
 
 
 def moons(count: int, rng: random.Random) -> list[tuple[float, float, float]]:
@@ -97,7 +97,7 @@ def measure(engine: str) -> dict[str, float]:
         start = time.process_time()
         training_step(network, points)
         steps.append(time.process_time() - start)
-    sys.setrecursionlimit(100_000)  # micrograd's sweep recurses along the chain
+    sys.setrecursionlimit(100_000)  # the others' sweeps recurse along the chain
     chains = [chain(value, 6000) for _ in range(15)]
     return {
         "step_ms": statistics.median(steps) * 1e3,

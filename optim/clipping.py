@@ -23,7 +23,7 @@ def clip_grad_norm(
 
     The direction of the step stays. Pascanu, Mikolov and Bengio (2013), "On the difficulty of
     training recurrent neural networks", algorithm 1. Follows torch.nn.utils.clip_grad_norm_,
-    save that a gradient of nan or inf is not spread to the others.
+    save that a gradient of nan or inf is an error by default, and never spread to the others.
 
     Args:
         parameters: Values, each counted once.

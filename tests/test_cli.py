@@ -22,10 +22,11 @@ from hypothesis import strategies as st
 import autograd
 import nn.recipes
 from autograd import Value
-from autograd.cli import NEURON, NEURON_POINT, RECIPES, main
+from autograd.cli import NEURON, NEURON_POINT, main
 from autograd.explanation import Explanation
 from autograd.expression import FUNCTIONS, parse
 from autograd.primitives import TABLE
+from nn.recipes import OPTIMIZERS, RECIPES, SCHEDULES
 
 ROOT = Path(__file__).parent.parent
 
@@ -297,9 +298,19 @@ def test_wrong_use_of_explain_is_one_line(arguments: list[str], reason: str) -> 
         (["draw", "x", "x=1"], "required: -o/--output"),
         (["draw", "x", "x=1", "-o", "x.jpeg"], "not as 'x.jpeg'"),
         (["draw", "x", "x=1", "-o", "no-such-folder/x.svg"], "no-such-folder"),
-        (["train"], "required: recipe"),
+        (["train"], "required: RECIPE"),
         (["train", "roses"], "invalid choice: 'roses'"),
         (["train", "iris", "--epochs", "many"], "invalid int value: 'many'"),
+        (["train", "iris", "--lr", "0"], "the learning rate is a number above 0, got 0.0"),
+        (["train", "iris", "--lr", "nan"], "above 0, got nan"),
+        (["train", "xor", "--optimizer", "adm"], "'adm' (did you mean Adam?): choose one of SGD"),
+        (["train", "xor", "--schedule", "cosin"], "'cosin' (did you mean cosine?)"),
+        (["train", "xor", "--batch-size", "0"], "size of a batch is a whole number above 0"),
+        (["train", "xor", "--seed", "-1"], "a seed is a whole number from 0"),
+        (["train", "xor", "--seeds", "0"], "number of seeds is a whole number above 0"),
+        (["train", "xor", "--seeds", "2", "--plot"], "leave out --plot and --folder"),
+        (["paths", "--surface", "mars"], "the surfaces are"),
+        (["paths", "--steps", "0"], "the number of steps"),
         (["demo", "x"], "unrecognized arguments: x"),
     ],
 )
@@ -349,7 +360,7 @@ def test_any_expression_is_explained_or_refused(text: str) -> None:
     st.lists(st.text(max_size=8) | st.sampled_from(["explain", "--json", "x=1", "x"]), max_size=5)
 )
 def test_any_arguments_give_a_status(arguments: list[str]) -> None:
-    assume(not {"draw", "train", "demo"} & set(arguments))  # they write files
+    assume(not {"draw", "train", "paths", "demo"} & set(arguments))  # they write files
     assert stepgrad(*arguments).status in (0, 1, 2)
 
 
@@ -409,8 +420,75 @@ def test_a_folder_in_the_place_of_the_picture_is_one_line(tmp_path: Path) -> Non
 # train and demo
 
 
-def test_every_recipe_is_there() -> None:
-    assert all(callable(getattr(nn.recipes, recipe)) for recipe in RECIPES)
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_help_of_a_recipe_tells_its_defaults(name: str) -> None:
+    text = " ".join(stepgrad("train", name, "--help").out.split())
+    defaults = RECIPES[name].defaults
+    size = "all" if defaults.batch_size is None else defaults.batch_size
+    for told in (
+        f"(default: {defaults.optimizer})",
+        f"(default: {defaults.lr:g} for {defaults.optimizer}",
+        f"(default: {defaults.schedule})",
+        f"samples per step (default: {size})",
+        f"at most (default: {defaults.epochs})",
+        f"(default: {defaults.seed})",
+        *OPTIMIZERS,
+        *SCHEDULES,
+    ):
+        assert told in text
+    assert f"{name} {RECIPES[name].summary}" in " ".join(stepgrad("train", "--help").out.split())
+
+
+def test_train_writes_nothing_unless_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = stepgrad("train", "linear", "--seed", "1")
+    assert (outcome.status, list(tmp_path.iterdir())) == (0, [])
+    assert outcome.out.startswith("linear: found y = 1.0")
+    assert len(outcome.out.splitlines()) == 2
+    drawn = stepgrad("train", "linear", "--seed", "1", "--plot")
+    files = ["linear-fit.png", "linear-training.png"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == files
+    assert drawn.out == outcome.out + "".join(f"  {name}\n" for name in files)
+
+
+def test_train_from_many_seeds() -> None:
+    outcome = stepgrad("train", "linear", "--seeds", "2", "--epochs", "3")
+    assert outcome.status == 0
+    assert [line.split(":")[0] for line in outcome.out.splitlines()] == ["seed 0", "seed 1"]
+
+
+def test_train_that_diverges_is_one_line() -> None:
+    outcome = stepgrad("train", "linear", "--lr", "1e200")
+    assert (outcome.status, outcome.out) == (2, "")
+    assert "stepgrad: training diverged in epoch 1" in outcome.err.splitlines()[-1]
+
+
+def test_train_that_is_interrupted_tells_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = nn.recipes.recipe.fit
+
+    def interrupted(*arguments: object, **options: object) -> object:
+        def interrupt(history: nn.History) -> None:
+            if len(history.loss) == 3:
+                raise KeyboardInterrupt
+
+        return whole(*arguments, **options, callbacks=[interrupt])  # type: ignore[arg-type]
+
+    monkeypatch.setattr(nn.recipes.recipe, "fit", interrupted)
+    outcome = stepgrad("train", "linear")
+    assert outcome.status == 130
+    assert outcome.out.startswith("linear: found y = ")
+    assert outcome.err.splitlines()[-1] == "stepgrad: interrupted after 3 of 100 epochs"
+
+
+def test_paths_draws_all_optimizers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    outcome = stepgrad("paths", "--steps", "20")
+    assert (outcome.status, outcome.out) == (0, "The paths are drawn in paths.png\n")
+    assert Path("paths.png").read_bytes().startswith(b"\x89PNG")
+    assert stepgrad("paths", "--steps", "5", "-o", "p.svg", "--surface", "rosenbrock").status == 0
+    assert "<svg" in Path("p.svg").read_text(encoding="utf-8")
+    assert "no/p.png" in complaint("paths", "--steps", "5", "-o", "no/p.png")
+    assert "nonsense" in complaint("paths", "--steps", "5", "-o", "p.nonsense")
 
 
 def test_train_iris(tmp_path: Path) -> None:
@@ -432,17 +510,30 @@ def test_train_hands_on_what_is_given_and_no_more(
 ) -> None:
     calls = []
 
-    def iris(**options: object) -> object:
-        calls.append(options)
-        return type("Result", (), {"accuracy": 0.5, "files": []})
+    def train(name: str, **options: object) -> object:
+        calls.append((name, options))
+        history = type("History", (), {"stopped": "epochs"})
+        return type("Result", (), {"findings": "well", "files": [], "history": history})
 
-    monkeypatch.setattr(nn.recipes, "iris", iris)
+    monkeypatch.setattr(nn.recipes, "train", train)
     monkeypatch.chdir(tmp_path)
     assert stepgrad("train", "iris").status == 0
     assert stepgrad("train", "iris", "--seed", "0", "--lr", "0.5", "--folder", "f").status == 0
+    options = ["--optimizer", "SGD", "--schedule", "step", "--batch-size", "2", "--epochs", "3"]
+    assert stepgrad("train", "xor", "--plot", *options).out == "xor: well\n"
     assert calls == [
-        {"folder": Path(), "progress": True},
-        {"folder": Path("f"), "progress": True, "seed": 0, "lr": 0.5},
+        ("iris", {"folder": None}),
+        ("iris", {"folder": Path("f"), "seed": 0, "lr": 0.5}),
+        (
+            "xor",
+            {
+                "folder": Path(),
+                "optimizer": "SGD",
+                "schedule": "step",
+                "batch_size": 2,
+                "epochs": 3,
+            },
+        ),
     ]
 
 
@@ -478,8 +569,8 @@ def test_a_file_in_the_place_of_the_folder_is_one_line(tmp_path: Path, command: 
 def test_demo_writes_what_it_says_and_does_so_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = nn.recipes.iris
-    monkeypatch.setattr(nn.recipes, "iris", lambda **options: whole(epochs=2, **options))
+    whole = nn.recipes.train
+    monkeypatch.setattr(nn.recipes, "train", lambda *args, **named: whole(*args, epochs=2, **named))
     monkeypatch.chdir(tmp_path)
     outcome = stepgrad("demo")
     assert outcome.status == 0
@@ -504,9 +595,9 @@ def test_help_and_version() -> None:
     alone = stepgrad()
     assert (alone.status, alone.err) == (0, "")
     assert stepgrad("--help").out == alone.out
-    assert all(name in alone.out for name in ("explain", "check", "draw", "train", "demo"))
+    assert all(name in alone.out for name in ("explain", "check", "draw", "train", "paths", "demo"))
     assert stepgrad("--version").out == f"stepgrad {autograd.__version__}\n"
-    for name in ("explain", "check", "draw", "train", "demo"):
+    for name in ("explain", "check", "draw", "train", "paths", "demo"):
         outcome = stepgrad(name, "--help")
         assert outcome.status == 0
         assert f"stepgrad {name} " in outcome.out.partition("example")[2]
