@@ -65,7 +65,7 @@ class Primitive:
     """The user's primitives by name; the built-in ones are in TABLE."""
 
     is_builtin = False
-    """Whether the primitive belongs to TABLE, whose functions never fail and give floats."""
+    """Whether the primitive belongs to TABLE, whose functions give floats and never fail."""
 
     def __init__(
         self,
@@ -117,8 +117,6 @@ class Primitive:
 
     def evaluate(self, *inputs: float) -> float:
         """Return the result at floats; nan where the value function fails outside the domain."""
-        if self.is_builtin:
-            return self.value(*inputs)
         try:
             result = self.value(*inputs)
         except (ArithmeticError, ValueError) as error:
@@ -148,9 +146,7 @@ class Primitive:
 
     def float_derivatives(self, out: float, *inputs: float) -> tuple[float, ...]:
         """Return the local derivatives at floats, each made sure to be a float."""
-        if self.is_builtin:
-            return tuple(self.partials(out, *inputs))
-        if out != out and not self.defined_at(*inputs):
+        if out != out and not self.is_builtin and not self.defined_at(*inputs):
             return (nan,) * len(inputs)
         partials = self.derivatives(out, *inputs)
         for partial in partials:

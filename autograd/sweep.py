@@ -74,7 +74,7 @@ def backward(
     """
     roots, gradients = checked_roots(roots, seeds)
     order = tracked_order(roots)
-    leaves = [(node, node.grad) for node in order if node.is_leaf]
+    leaves = [(node, node._grad) for node in order if not node.parents]
     try:
         for node in order:
             if node.parents:

@@ -330,13 +330,15 @@ def record(primitive: Primitive, parents: tuple[Value, ...]) -> Value:
     """Apply a primitive and remember its inputs and its local derivatives at them."""
     numbers = [parent._data for parent in parents]
     tracked = [parent.requires_grad for parent in parents]
-    data = primitive.evaluate(*numbers)
+    builtin = primitive.is_builtin  # if so, its functions are called without more ado
+    data = primitive.value(*numbers) if builtin else primitive.evaluate(*numbers)
     mode = modes.modes
     if not (mode.recording and True in tracked):
         if mode.detecting:
             modes.check_constant(primitive, parents, data)
         return _node(data)
-    partials = primitive.float_derivatives(data, *numbers)
+    rule = primitive.partials if builtin else primitive.float_derivatives
+    partials = tuple(rule(data, *numbers))
     if False in tracked:
         partials = tuple([p if t else 0.0 for p, t in zip(partials, tracked, strict=True)])
     result = _node(data, primitive, parents, partials)
@@ -349,7 +351,8 @@ def record(primitive: Primitive, parents: tuple[Value, ...]) -> Value:
 
 def record_operator(primitive: Primitive, x: Any, y: Any) -> Any:
     """Record an operator; Python may try the other operand's own if its kind is unknown here."""
-    left, right = _as_value(x), _as_value(y)
+    left = x if isinstance(x, Value) else _constant(x)
+    right = y if isinstance(y, Value) else _constant(y)
     if left is not None and right is not None:
         return record(primitive, (left, right))
     stranger = x if left is None else y
@@ -358,10 +361,8 @@ def record_operator(primitive: Primitive, x: Any, y: Any) -> Any:
     return NotImplemented
 
 
-def _as_value(x: Any) -> Value | None:
-    """Return a Value as it is, a real number as a constant, and None for anything else."""
-    if isinstance(x, Value):
-        return x
+def _constant(x: Any) -> Value | None:
+    """Return a real number as a constant, and None for anything else."""
     number = x if type(x) is float else real.number(x)
     return None if number is None else _node(number)
 

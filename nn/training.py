@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Literal, Protocol
 
+import optim
 from autograd import Value, no_grad
 from autograd.optional import needed
 from autograd.primitives import describe
@@ -179,8 +180,8 @@ def fit(
         ValueError: if there are no samples, not as many targets as rows, or an option is out of
             its range.
         TypeError: if an entry of the data is not a number, or the loss is not a Value.
-        DivergedError: if the loss, a gradient or a parameter becomes nan or inf. The model is
-            as it was before that step.
+        DivergedError: if the loss, a gradient or a parameter becomes nan or inf. The model
+            and the optimizer are as they were before that step.
         ImportError: if a progress bar is wanted and tqdm is not installed.
 
     >>> from nn import MLP, losses
@@ -304,11 +305,14 @@ class _Trainer:
     def step(self, batch: Batch, means: "_Means") -> None:
         """Take a step, and add what was found to the means."""
         before = {value: value.data for value in self.values}
+        memory = self.optimizer.state if isinstance(self.optimizer, optim.Optimizer) else {}
         try:
             outputs, batch_loss = self._move(batch, before)
         except BaseException:  # Ctrl-C too may come when only some parameters have moved
             for value, number in before.items():
                 value.data = number
+            if isinstance(self.optimizer, optim.Optimizer):
+                self.optimizer.state = memory
             raise
         means.add(batch_loss, outputs, batch[1], self.accuracy)
 

@@ -111,21 +111,32 @@ class Optimizer:
                 parameter.zero_grad()
 
     def step(self) -> None:
-        """Move every parameter that requires a gradient; all, or none if there is an error.
+        """Move every parameter that requires a gradient; all, or none if it is interrupted.
 
         Raises:
             ZeroDivisionError: if the rule divides by 0, which an eps above 0 prevents.
         """
-        moves = []
+        moves = {}
         for group in self.param_groups:
             options = self._options(group)
             for parameter in group["params"]:
                 if parameter.requires_grad:
                     state = self.state.get(parameter, {})
-                    moves.append((parameter, self._move(parameter, state, options)))
-        for parameter, (x, state) in moves:
-            parameter.data = x
-            self.state[parameter] = state
+                    moves[parameter] = self._move(parameter, state, options)
+        self._carry_out(moves)
+
+    def _carry_out(self, moves: Mapping[Value, tuple[Number, State]]) -> None:
+        """Set the parameters and the memory; a Ctrl-C in between leaves both as they were."""
+        before, memory = {parameter: parameter.data for parameter in moves}, self.state
+        try:
+            for parameter, (x, _) in moves.items():
+                parameter.data = x
+            self.state = memory | {parameter: state for parameter, (_, state) in moves.items()}
+        except BaseException:
+            for parameter, number in before.items():
+                parameter.data = number
+            self.state = memory
+            raise
 
     def _move(self, parameter: Value, state: State, options: Options) -> tuple[Number, State]:
         try:

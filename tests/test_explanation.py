@@ -51,6 +51,12 @@ def test_labels_with_line_breaks_and_no_labels_keep_the_table_whole() -> None:
     assert len(text.splitlines()) == 12
 
 
+def test_gradients_of_an_earlier_sweep_are_not_counted() -> None:
+    x = Value(3.0, label="x")
+    (5.0 * x).backward()
+    assert Explanation(x * x, [x]).gradients == {"x": 6.0}
+
+
 def test_long_operations_are_cut_in_tables() -> None:
     inputs = [Value(1.0, label=f"x{k}") for k in range(100)]
     explanation = Explanation(sum(inputs), inputs)

@@ -247,6 +247,22 @@ def test_excuses_are_for_primitives_and_needed() -> None:
         assert max(errors) > ULPS
 
 
+# What is recorded of a built-in primitive is not checked, so it must be right everywhere ---------
+
+HARD = [math.nan, math.inf, -math.inf, 0.0, -0.0, 1.0, -1.0, 0.3, -2.5, 720.0, 1e200, 5e-324]
+
+
+@by_name
+def test_value_and_partials_are_floats_and_never_fail(name: str) -> None:
+    primitive = TABLE[name]
+    for point in itertools.product(HARD, repeat=2 if primitive.variadic else len(primitive.inputs)):
+        out = primitive.value(*point)
+        partials = primitive.partials(out, *point)
+        assert type(partials) is tuple
+        assert len(partials) == len(point)
+        assert {type(number) for number in (out, *partials)} == {float}, point
+
+
 # A planted error of a few ulp in any rule is seen: the oracle itself is tested -------------------
 
 

@@ -1,10 +1,13 @@
-"""A primitive of the user's own: the declaration's errors, and the edges of its domain."""
+"""A primitive of the user's own: the declaration's errors, the edges of its domain, its help."""
 
+import inspect
 import math
+import pydoc
 
 import pytest
 
-from autograd import Primitive, Value
+from autograd import Primitive, Value, leaky_relu, tanh
+from autograd.primitives import TABLE
 
 
 def test_value_and_partials_must_take_the_same_inputs() -> None:
@@ -37,3 +40,24 @@ def test_domain_may_be_an_interval() -> None:
     root = Primitive("p", math.sqrt, lambda out, x: (0.5 / out,), domain=(0.0, math.inf))
     assert root(4.0) == 2.0
     assert math.isnan(root(-4.0))
+
+
+# What help() and editors show ------------------------------------------------------------------
+
+
+def test_help_shows_the_docstring_of_the_value_and_not_of_the_class() -> None:
+    def value(x: float) -> float:
+        """Return x to the third power."""
+        return x * x * x
+
+    cube = Primitive("cube", value, lambda out, x: (3 * x * x,))
+    shown = pydoc.plain(pydoc.render_doc(cube))
+    assert "<primitive cube(x)>\n    Return x to the third power." in shown
+    assert "hyperbolic tangent" in pydoc.render_doc(tanh)
+    without = Primitive("without", lambda x: x, lambda out, x: (1.0,))
+    assert without.__doc__ == Primitive.__doc__
+
+
+def test_signature_has_the_inputs_names_and_defaults() -> None:
+    assert str(inspect.signature(leaky_relu)) == "(x, negative_slope=0.01)"
+    assert str(inspect.signature(TABLE["sum"])) == "(*xs)"

@@ -315,14 +315,16 @@ def test_an_interrupted_training_goes_on() -> None:
 def test_other_errors_are_not_swallowed_and_undo_the_step() -> None:
     model = Constant()
 
-    class Failing(SGD):
+    class Failing(Adam):
         def step(self) -> None:
             super().step()
             raise RuntimeError("out of ink")
 
+    optimizer = Failing(model.parameters(), lr=0.25)
     with pytest.raises(RuntimeError, match="out of ink"):
-        fit(model, ONE, losses.mse, Failing(model.parameters(), lr=0.25))
+        fit(model, ONE, losses.mse, optimizer)
     assert model.c.data == 0.0
+    assert optimizer.state_dict()["state"] == [{}]
 
 
 # When it goes wrong.

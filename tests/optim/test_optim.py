@@ -6,6 +6,8 @@ import copy
 import json
 import math
 import pickle
+import sys
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -249,6 +251,39 @@ def test_an_error_in_a_step_leaves_every_parameter() -> None:
     with pytest.raises(ZeroDivisionError, match=r"'y'.*eps above 0"):
         optimizer.step()
     assert (x.data, y.data, optimizer.state) == (1.0, 1.0, {})
+
+
+@pytest.mark.parametrize("stop", range(40))
+def test_ctrl_c_at_any_line_of_a_step_leaves_all_or_nothing(stop: int) -> None:
+    x, y = Value(1.0), Value(2.0)
+    optimizer = Adam([x, y], lr=0.1)
+    states = []
+    for _ in range(2):
+        states.append(([x.data, y.data], optimizer.state_dict()["state"]))
+        x.grad, y.grad = 1.0, -3.0
+        optimizer.step()
+    states.append(([x.data, y.data], optimizer.state_dict()["state"]))
+    x.data, y.data = states[1][0]
+    optimizer.state = dict(zip((x, y), copy.deepcopy(states[1][1]), strict=True))
+    left = stop
+
+    def interrupt(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal left
+        if event == "line" and frame.f_code.co_filename.endswith("optim/optimizer.py"):
+            left -= 1
+            if left == -1:
+                raise KeyboardInterrupt
+        return interrupt
+
+    tracer = sys.gettrace()
+    sys.settrace(interrupt)
+    try:
+        optimizer.step()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        sys.settrace(tracer)
+    assert ([x.data, y.data], optimizer.state_dict()["state"]) in states[1:]
 
 
 def test_repr_shows_options() -> None:
