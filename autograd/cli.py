@@ -178,7 +178,7 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
         f'  stepgrad explain "{NEURON}" \\\n      {" ".join(NEURON_POINT)}\n'
         '  stepgrad check "log(x)*y" x=2 y=3\n'
         '  stepgrad draw "x*y + sin(x)" x=2 y=3 -o graph.svg\n'
-        "  stepgrad train moons --plot\n"
+        "  stepgrad train moons\n"
         "  stepgrad paths -o paths.png\n"
         "  stepgrad demo",
     )
@@ -260,7 +260,7 @@ def _train_parser(commands: Any) -> _Parser:
         description="Train a small network on real data, and plot what it has learned.\n"
         "stepgrad train RECIPE --help tells its settings.",
         epilog="examples:\n"
-        "  stepgrad train moons --plot\n"
+        "  stepgrad train moons\n"
         "  stepgrad train digits --optimizer AdamW --schedule one-cycle --folder digits\n"
         "  stepgrad train xor --seeds 100",
     )
@@ -280,7 +280,7 @@ def _add_recipes(parser: _Parser) -> None:
                 recipe.name,
                 help=recipe.summary,
                 description=f"Train a network: {recipe.summary}.",
-                epilog=f"example:\n  stepgrad train {recipe.name} --plot --seed 1",
+                epilog=f"example:\n  stepgrad train {recipe.name} --seed 1 --folder {recipe.name}",
             ),
             recipe.defaults,
         )
@@ -308,12 +308,12 @@ def _add_settings(parser: _Parser, defaults: Any) -> None:
         help=f"the same seed gives the same result to the bit (default: {defaults.seed})",
     )
     add("--seeds", type=int, metavar="N", help="train from N seeds, and compare what came out")
-    add("--plot", action="store_true", help="draw what was learned, and how")
     add(
-        "--folder",
-        type=Path,
-        help="where to put the pictures; there are some then without --plot, too (default: .)",
+        "--plot",
+        action=argparse.BooleanOptionalAction,
+        help="draw what was learned, and how (the default)",
     )
+    add("--folder", type=Path, help="where to put the pictures (default: .)")
     parser.set_defaults(run=_train)
 
 
@@ -533,9 +533,13 @@ def _train(chosen: argparse.Namespace) -> int:
 
     told = {setting.name: getattr(chosen, setting.name) for setting in fields(Settings)}
     wanted = {name: setting for name, setting in told.items() if setting is not None}
-    folder = Path() if chosen.plot and chosen.folder is None else chosen.folder
     if chosen.seeds is not None:
-        return _train_from_seeds(chosen.recipe, chosen.seeds, folder, wanted)
+        if chosen.plot or chosen.folder is not None:
+            raise WrongUse("--seeds tells numbers and draws nothing: leave out --plot and --folder")
+        return _train_from_seeds(chosen.recipe, chosen.seeds, wanted)
+    if chosen.plot is False and chosen.folder is not None:
+        raise WrongUse("--folder is for the pictures, and --no-plot draws none: leave one out")
+    folder = None if chosen.plot is False else chosen.folder or Path()
     result = _trained(chosen.recipe, folder, **wanted)
     print(f"{chosen.recipe}: {result.findings}")
     for path in result.files:
@@ -547,11 +551,9 @@ def _train(chosen: argparse.Namespace) -> int:
     return INTERRUPTED
 
 
-def _train_from_seeds(name: str, count: int, folder: Path | None, wanted: dict[str, Any]) -> int:
+def _train_from_seeds(name: str, count: int, wanted: dict[str, Any]) -> int:
     from nn.recipes import RECIPES
 
-    if folder is not None:
-        raise WrongUse("--seeds tells numbers and draws nothing: leave out --plot and --folder")
     with _training_problems_in_a_line():
         print(RECIPES[name].over_seeds(count, **wanted))
     return PASSED
