@@ -119,7 +119,8 @@ def _complain(message: str) -> int:
 def _replace_what_cannot_be_printed() -> None:
     """Print a question mark for what the terminal's encoding hasn't, instead of failing."""
     for stream in (sys.stdout, sys.stderr):
-        if getattr(stream, "errors", "") == "strict" and hasattr(stream, "reconfigure"):
+        fails = getattr(stream, "errors", "") in ("strict", "surrogateescape")
+        if fails and hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")
 
 

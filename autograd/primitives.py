@@ -44,6 +44,8 @@ class Primitive:
         exact: ``exact(mp, *inputs)``, the same function in terms of an mpmath context, for
             checks at 50 digits.
         notation: a function that writes the operation in Python, given the inputs' texts.
+        surrogate: the partials deliberately are not the derivative of the value: gradient
+            reversal, straight-through estimators (Bengio et al. 2013). Checks take them as given.
 
     Raises:
         TypeError: if value or partials is not a function.
@@ -79,6 +81,7 @@ class Primitive:
         latex: str | None = None,
         exact: Callable[..., Any] | None = None,
         notation: Callable[..., str] | None = None,
+        surrogate: bool = False,
     ) -> None:
         if not isinstance(name, str) or not name.isidentifier():
             raise ValueError(f"a primitive's name is an identifier, got {name!r}")
@@ -93,6 +96,7 @@ class Primitive:
         self.latex = latex
         self.exact = exact
         self.notation = notation
+        self.surrogate = surrogate
         self.inputs, self.variadic = _input_names(name, partials)
         self.defaults = _defaults(name, value, self.inputs, self.variadic)
         self.__signature__ = _signature(self.inputs, self.variadic, self.defaults)

@@ -358,6 +358,7 @@ def jvp(f: Function) -> Function:
     (10.0, 25.0)
     """
 
+    @functools.wraps(f)
     def forward(primals: Any, tangents: Any) -> Any:
         arguments, directions = _as_arguments(primals, tangents)
 
@@ -433,6 +434,7 @@ def hvp(f: Function) -> Function:
     [10.0, 4.0]
     """
 
+    @functools.wraps(f)
     def product(primals: Any, vector: Any) -> Any:
         argnums = tuple(range(len(primals))) if isinstance(primals, tuple) else 0
         return jvp(grad(f, argnums))(primals, vector)[1]

@@ -13,6 +13,7 @@ reverse_gradient = Primitive(
     lambda x, strength: x,
     lambda out, x, strength: (-strength, 0.0),
     exact=lambda mp, x, strength: x,
+    surrogate=True,
 )
 
 
@@ -21,7 +22,7 @@ class GradientReversal(Module):
 
     Between features and a classifier that tells two domains apart, it makes the classifier
     better and the features such that it can't succeed. It is not the derivative of what it
-    computes, and `autograd.gradcheck` says so.
+    computes: `autograd.gradcheck` takes it as given, and says so.
 
     Args:
         lambda_: λ; assign to the attribute to change it during training. The authors let it

@@ -12,10 +12,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from autograd import real
+from autograd.checking.rounding import value_tolerance
 from autograd.primitives import Primitive
 
 LEVELS = 13
 """Steps from a quarter of the scale down to 2**-26 of it."""
+
+FINEST = 4.0
+"""The least step in units of the input's last place: x + h is h beside x, not rounded."""
 
 SAFETY = 4.0
 """What the error estimate is multiplied by.
@@ -36,6 +40,27 @@ class Estimate:
 
 
 UNKNOWN = Estimate(0.0, math.inf)
+
+SAME = 2.0**-40
+"""Two quotients that agree to this part are taken for one number."""
+
+
+def limit(coarse: float, fine: float) -> Estimate:
+    """Return where difference quotients lead: one, and one with a far smaller step.
+
+    Toward 0 or an infinity they go as a power of the step, as those of ``x**1.5`` at 0 do.
+    UNKNOWN if they lead nowhere yet.
+
+    >>> limit(2.0, 2.0), limit(1e-9, 1e-18)
+    (Estimate(value=2.0, error=0.0), Estimate(value=0.0, error=1e-18))
+    """
+    if abs(fine - coarse) <= SAME * abs(fine):
+        return Estimate(fine, abs(fine - coarse))
+    if abs(fine) <= abs(coarse) / 2.0:
+        return Estimate(0.0, abs(fine))
+    if abs(fine) >= 2.0 * abs(coarse):
+        return Estimate(math.copysign(math.inf, fine), 0.0)
+    return UNKNOWN
 
 
 def steps(starts: Iterable[float]) -> list[float]:
@@ -99,7 +124,10 @@ def _holds(found: Estimate, differences: Sequence[float], noise: Sequence[float]
 
 
 def central(
-    function: Callable[[float], Sequence[float]], starts: Iterable[float], noise: Sequence[float]
+    function: Callable[[float], Sequence[float]],
+    starts: Iterable[float],
+    noise: Sequence[float],
+    finest: float = 0.0,
 ) -> list[Estimate]:
     """Return the derivatives at 0 of a function of one number with several results.
 
@@ -107,12 +135,13 @@ def central(
         function: of a number, returns floats.
         starts: the largest steps, one or several.
         noise: how much of each result may be rounding.
+        finest: the least step.
 
     >>> (estimate,) = central(lambda h: [math.exp(h)], [0.25], [1e-16])
     >>> abs(estimate.value - 1.0) <= estimate.error < 1e-10
     True
     """
-    hs = steps(starts)
+    hs = [h for h in steps(starts) if h >= finest]
     pairs = [(function(h), function(-h)) for h in hs]
     return [
         extrapolate(
@@ -153,6 +182,33 @@ def one_sided(
     ]
 
 
+UNITS_AROUND = (1.0, 5.0, 13.0, 34.0)
+"""Units in the last place by which inputs are moved to see whether a function is rough there."""
+
+
+SMOOTH = 2.0**-30
+"""A function whose results are less sure than this part of them is not taken for smooth."""
+
+
+def is_rough(here: float, around: Iterable[tuple[float, float]], rounding: float) -> bool:
+    """Return whether a function bends within a few units in the last place of its inputs.
+
+    Such are tan next to its pole and sin at 1e22: no step is small enough then.
+
+    Args:
+        here: its result.
+        around: its results above and below, for inputs moved by UNITS_AROUND.
+        rounding: how much of a result may be rounding.
+
+    >>> is_rough(0.0, [(1.0, -1.0)], 0.0), is_rough(0.0, [(1.0, 1.0)], 0.0)
+    (False, True)
+    """
+    return any(
+        not abs(above - 2.0 * here + below) <= 0.1 * abs(above - below) + 4.0 * rounding
+        for above, below in around
+    )
+
+
 def scales(x: float) -> list[float]:
     """Return lengths over which a function may vary near x: that of x itself, and 1.
 
@@ -181,16 +237,45 @@ def partial(
     >>> abs(estimate.value - 1.0) <= estimate.error < 1e-9
     True
     """
-    starts = [min(scale, reach) / 4.0 for scale in scales(inputs[place])]
-    return central(_moved(primitive, inputs, place), starts, _noise(primitive, inputs))[0]
+    starts = [min(scale, reach) / 4.0 for scale in _scales(inputs, place)]
+    moved, noise = _moved(primitive, inputs, place), _noise(primitive, inputs)
+    unit = math.ulp(inputs[place])
+    around = [(moved(k * unit)[0], moved(-k * unit)[0]) for k in UNITS_AROUND if k * unit < reach]
+    here = moved(0.0)[0]
+    rounding = max(4.0 * math.ulp(here), min(noise[0], SMOOTH * abs(here)))
+    if is_rough(here, around, rounding):
+        return UNKNOWN
+    found = central(moved, starts, noise, FINEST * unit)[0]
+    for k, (above, below) in zip(UNITS_AROUND, around, strict=False):
+        slope = (above - below) / (2.0 * k * unit)
+        if abs(slope - found.value) > abs(found.value) + SAFETY * noise[0] / (k * unit):
+            return UNKNOWN  # too long steps agreed on what is wrong
+    return found
 
 
 def sided_partials(primitive: Primitive, inputs: Sequence[float], place: int) -> list[Estimate]:
-    """Return the derivatives just below and just above one input, those that exist."""
-    starts = [scale / 64.0 for scale in scales(inputs[place])]
+    """Return the derivatives just below and just above one input, those that exist.
+
+    None do where all floats around are kinks, as for floor above 2**53.
+    """
     moved, noise = _moved(primitive, inputs, place), _noise(primitive, inputs)
-    found = [one_sided(moved, side, starts, noise)[0] for side in (-1.0, 1.0)]
+    finest = FINEST * math.ulp(inputs[place])
+    starts = [scale / 64.0 for scale in _scales(inputs, place)]
+    found = []
+    for side in (-1.0, 1.0):
+        beside = [*inputs[:place], inputs[place] + side * finest, *inputs[place + 1 :]]
+        if all(primitive.kink_distances(*beside)):
+            found += one_sided(moved, side, starts, noise, finest)
     return [estimate for estimate in found if estimate.error < math.inf]
+
+
+def _scales(inputs: Sequence[float], place: int) -> list[float]:
+    """The lengths of one input, and those of the others where they are quite different."""
+    found = scales(inputs[place])
+    return [
+        *found,
+        *(abs(x) for x in inputs if x and not any(1e-2 < abs(x) / scale < 1e2 for scale in found)),
+    ]
 
 
 def _moved(
@@ -200,4 +285,4 @@ def _moved(
 
 
 def _noise(primitive: Primitive, inputs: Sequence[float]) -> list[float]:
-    return [4.0 * math.ulp(primitive.evaluate(*inputs))]
+    return [value_tolerance(primitive, inputs) / 4.0]

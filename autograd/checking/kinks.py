@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from autograd.primitives import Primitive
 from autograd.value import Value
 
+BESIDE = 2.0**-26
+"""How far beside a point, as a part of it, the distances from kinks are compared."""
+
 
 @dataclass(frozen=True)
 class Kink:
@@ -21,6 +24,16 @@ class Kink:
     node: Value
     distance: float
     slopes: tuple[float, ...]
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether the floats around it are kinks too, as all are of floor above 2**53."""
+        assert self.node.primitive is not None
+        beside = [
+            parent.data + k * BESIDE * (abs(parent.data) or 1.0)
+            for k, parent in enumerate(self.node.parents, start=1)
+        ]
+        return self.distance == 0.0 and 0.0 in self.node.primitive.kink_distances(*beside)
 
     def rate(self, tangents: Mapping[Value, float]) -> float:
         """Return how fast the distance changes, at most, when the inputs move like this."""
@@ -69,7 +82,7 @@ def distance_slopes(
     next, in ``x % y``). A distance that stays 0 both ways counts as changing: all numbers around
     are kinks, as for floor above 2**53.
     """
-    h = (abs(inputs[place]) or 1.0) * 2.0**-26
+    h = max((abs(inputs[place]) or 1.0) * BESIDE, math.ulp(0.0))
     ways = []
     for side in (h, -h):
         moved = [*inputs[:place], inputs[place] + side, *inputs[place + 1 :]]

@@ -7,6 +7,7 @@ of its own.
 """
 
 import importlib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -26,6 +27,12 @@ FLOAT_BITS = 1100
 
 MOST_SPREAD = 2 * FLOAT_BITS
 """Exact values may be as small as exp(-1e10); they need not be resolved beside 1."""
+
+NEAR_BITS = 200
+"""One-sided derivatives are taken at 2**-200 beside a kink, if all numbers are about 1."""
+
+LARGEST_BITS = 2 * MOST_SPREAD
+"""Of larger numbers, no float, even the sine would take all memory to compute."""
 
 
 def mpmath_is_here() -> bool:
@@ -92,9 +99,17 @@ class Exact:
                 values[node] = self.result(node.primitive, self.inputs(node, values))
         return values
 
+    def values_here(self, order: Sequence[Value]) -> dict[Value, Any]:
+        """Replay a graph where it was recorded, with more digits the farther numbers are from 1.
+
+        Else log1p(y) would be y for a tiny y.
+        """
+        with self.mp.workprec(self.mp.prec + 2 * min(self.spread(order), FLOAT_BITS)):
+            return self.values(order)
+
     def result(self, primitive: Primitive, inputs: Sequence[Any]) -> Any:
         """Return the result of a primitive, a float's if mpmath has none."""
-        inputs = [self.mp.mpf(x) for x in inputs]
+        inputs = [self.mp.convert(x) for x in inputs]
         try:
             return self.value(primitive, inputs)
         except UndefinedThere:
@@ -126,6 +141,8 @@ class Exact:
         function = self.function(primitive)
         if function is None:
             return self.mp.mpf(primitive.evaluate(*map(float, inputs)))
+        if any(self._bits(x) > LARGEST_BITS for x in inputs):
+            raise UndefinedThere(f"{primitive.name} of a number far beyond the largest float")
         try:
             with self.mp.workprec(self.mp.prec + self._spread(inputs)):
                 result = self.mp.convert(function(*inputs))
@@ -140,8 +157,17 @@ class Exact:
         """How many bits lie between the largest and the smallest of some numbers."""
         if len(inputs) == 1:
             return 0
-        bits = [self.mp.mag(x) for x in inputs if x and self.mp.isfinite(x)]
-        return min(int(max(bits) - min(bits)), MOST_SPREAD) if bits else 0
+        bits = [self._bits(x) for x in inputs if x and self.mp.isfinite(x)]
+        return min(max(bits) - min(bits), MOST_SPREAD) if bits else 0
+
+    def _bits(self, x: Any) -> int:
+        """The binary exponent of a number, 0 of those that have none."""
+        return int(self.mp.mag(x)) if x and self.mp.isfinite(x) else 0
+
+    def spread(self, order: Sequence[Value]) -> int:
+        """Return how many bits lie between 1 and the numbers of a graph farthest from it."""
+        numbers = [x for node in order for x in (node.data, *node.partials)]
+        return max((abs(math.frexp(x)[1]) for x in numbers if math.isfinite(x)), default=0)
 
     # Local derivatives ------------------------------------------------------------------------
 
@@ -153,7 +179,7 @@ class Exact:
             inputs: where to differentiate it; not necessarily the node's own inputs.
         """
         assert node.primitive is not None
-        inputs = [self.mp.mpf(x) for x in inputs]
+        inputs = [self.mp.convert(x) for x in inputs]
         formula = self._formulas().get(node.primitive.exact)
         if formula is not None and node.primitive.exact and len(inputs) > WIDE:
             return [(partial, 0.0) for partial in formula(inputs)]
@@ -181,12 +207,23 @@ class Exact:
         """Return the derivatives just below and just above one input, those that exist."""
         if not self.knows(primitive):
             return finite.sided_partials(primitive, inputs, place)
-        exact = [self.mp.mpf(x) for x in inputs]
-        found = [self._difference(primitive, exact, place, (s, 2 * s)) for s in (-1, 1)]
-        return [Estimate(float(slope), 0.0) for slope in found if self.mp.isfinite(slope)]
+        exact = [self.mp.convert(x) for x in inputs]
+        found = []
+        for side in (-1, 1):
+            coarse, fine = [
+                self._difference(primitive, exact, place, (side, 2 * side), finer)
+                for finer in (0, FLOAT_BITS // 2)
+            ]
+            found.append(finite.limit(float(coarse), float(fine)))
+        return [estimate for estimate in found if estimate.error < math.inf]
 
     def _difference(
-        self, primitive: Primitive, inputs: Sequence[Any], place: int, sides: tuple[int, int]
+        self,
+        primitive: Primitive,
+        inputs: Sequence[Any],
+        place: int,
+        sides: tuple[int, int],
+        finer: int = 0,
     ) -> Any:
         """The difference quotient between two places, each so many tiny steps from the input.
 
@@ -198,7 +235,7 @@ class Exact:
         smallest = max(min(numbers), mp.ldexp(1, -MOST_SPREAD))
         largest = min(max(numbers), mp.ldexp(1, MOST_SPREAD))
         # A quotient's remainder repeats within smallest²/largest, a sine within 1.
-        step = smallest * smallest / largest * mp.ldexp(1, -self.bits - 10)
+        step = smallest * smallest / largest * mp.ldexp(1, -self.bits - 10 - finer)
         if not inputs[place]:  # where x**3 has the derivative 0, the step's square must be nothing
             step = mp.ldexp(step, -FLOAT_BITS // 2)
         precision = self.bits + 40 + mp.mag(largest) - mp.mag(step)
@@ -285,34 +322,56 @@ class Exact:
 
     def directional(
         self, order: Sequence[Value], root: Value, direction: Mapping[Value, float]
-    ) -> dict[Value, Any]:
+    ) -> dict[Value, Estimate]:
         """Return how the root's gradient changes when leaves move in a direction.
 
         These are second derivatives: central differences of the exact gradient, for which the
-        local derivatives must be right to many more bits than the step is small.
+        local derivatives must be right to many more bits than the step is small. The error is
+        how much the differences to the two sides differ.
         """
         lengths = [abs(leaf.data or 1.0) / abs(d) for leaf, d in direction.items() if d]
-        step = min(lengths) * self.mp.ldexp(1, -(self.bits // 2))
-        there, back = [
+        step = self.mp.mpf(min(lengths)) * self.mp.ldexp(1, -(self.bits // 2))
+        back, here, there = [
             self.gradients(self.values(order, self._along(direction, side * step)), root)
-            for side in (1, -1)
+            for side in (-1, 0, 1)
         ]
-        return {node: (there[node] - back[node]) / (2 * step) for node in order}
+        return {
+            node: Estimate(
+                float((there[node] - back[node]) / (2 * step)),
+                float(abs(there[node] - 2 * here[node] + back[node]) / step),
+            )
+            for node in order
+        }
 
     def _along(self, direction: Mapping[Value, float], step: Any) -> dict[Value, Any]:
         return {leaf: leaf.data + self.mp.mpf(d) * step for leaf, d in direction.items()}
 
-    def complex_step(self, order: Sequence[Value], leaf: Value) -> dict[Value, Any]:
+    def complex_step(self, order: Sequence[Value], leaf: Value) -> dict[Value, Estimate]:
         """Return the derivatives of every node with respect to one leaf, by a complex step.
 
         The imaginary part of f(x + ih) is h times the derivative, up to a part in h squared,
         with no difference taken. W. Squire and G. Trapp (1998), "Using complex variables to
-        estimate derivatives of real functions", SIAM Review 40(1), 110-112.
+        estimate derivatives of real functions", SIAM Review 40(1), 110-112. The error is how
+        much a longer step and fewer digits change.
 
         Raises:
             UndefinedThere: at an operation that is not analytic, or has no complex form.
         """
-        step = self.mp.ldexp(1, -self.bits) * (abs(leaf.data) or 1.0)
+        small = self.bits + 2 * min(self.spread(order), FLOAT_BITS)
+        fine, coarse = [
+            self._imaginary(order, leaf, bits) for bits in (small, small - self.bits // 4)
+        ]
+        return {
+            node: Estimate(float(slope), 2.0 * float(abs(slope - coarse[node])))
+            for node, slope in fine.items()
+        }
+
+    def _imaginary(self, order: Sequence[Value], leaf: Value, bits: int) -> dict[Value, Any]:
+        """The imaginary parts of all nodes, in units of the leaf's, which is 2**-bits."""
+        with self.mp.workprec(2 * bits + self.mp.prec):
+            return self._stepped_aside(order, leaf, self.mp.ldexp(1, -bits))
+
+    def _stepped_aside(self, order: Sequence[Value], leaf: Value, step: Any) -> dict[Value, Any]:
         values: dict[Value, Any] = {leaf: self.mp.mpc(leaf.data, step)}
         for node in order:
             if node.primitive is None:
@@ -321,7 +380,7 @@ class Exact:
             inputs = self.inputs(node, values)
             try:
                 values[node] = self.value(node.primitive, inputs)
-            except (UndefinedThere, TypeError, AttributeError, NotImplementedError):
+            except (UndefinedThere, TypeError, AttributeError, NotImplementedError, MemoryError):
                 raise UndefinedThere(f"{node.primitive.name} has no complex form") from None
             reaches = any(isinstance(x, self.mp.mpc) for x in inputs)
             if reaches and not isinstance(values[node], self.mp.mpc):
@@ -329,24 +388,78 @@ class Exact:
         return {node: self.mp.im(value) / step for node, value in values.items()}
 
     def sided(
-        self, order: Sequence[Value], roots: Sequence[Value], leaf: Value, start: float
+        self,
+        order: Sequence[Value],
+        roots: Sequence[Value],
+        leaf: Value,
+        side: int,
+        passed: float = 0.0,
     ) -> list[Estimate]:
         """Return the derivatives of the roots with respect to a leaf, on one side of it.
+
+        They are taken as near to it as no other kink of the graph may lie, and then nearer.
 
         Args:
             order: the graph in topological order.
             roots: what is differentiated.
             leaf: with respect to what.
-            start: how far from the leaf, and on which side.
+            side: -1 or 1.
+            passed: how far from the leaf at least.
         """
-        with self.mp.workprec(4 * self.mp.prec):
-            near = leaf.data + self.mp.mpf(start)
-            step = self.mp.mpf(start) * self.mp.ldexp(1, -self.bits)
-            here, there = [self.values(order, {leaf: x}) for x in (near, near + step)]
-            return [
-                Estimate(float((there.get(y, 0) - here.get(y, 0)) / step), 0.0)  # 0: a constant
-                for y in roots
+        bits = self._near(order)
+        with self.mp.workprec(5 * bits // 2 + 4 * self.bits):
+            coarse, fine = [
+                self._slopes(order, roots, leaf, side * max(passed, near), near)
+                for near in (self.mp.ldexp(1, -bits), self.mp.ldexp(1, -2 * bits))
             ]
+            return [finite.limit(float(c), float(f)) for c, f in zip(coarse, fine, strict=True)]
+
+    def gaps(
+        self, order: Sequence[Value], root: Value, leaf: Value, side: int
+    ) -> tuple[float, float]:
+        """Return how far the root moves if a leaf moves by very little, and by much less."""
+        bits = self._near(order)
+        with self.mp.workprec(5 * bits // 2 + 4 * self.bits):
+            here, near, nearer = [
+                self.values(order, {leaf: leaf.data + self.mp.mpf(distance)}).get(root, 0)
+                for distance in (
+                    0,
+                    side * self.mp.ldexp(1, -bits),
+                    side * self.mp.ldexp(1, -2 * bits),
+                )
+            ]
+            return float(abs(near - here)), float(abs(nearer - here))
+
+    def _near(self, order: Sequence[Value]) -> int:
+        return NEAR_BITS + 2 * min(self.spread(order), MOST_SPREAD // 3)
+
+    def _slopes(
+        self, order: Sequence[Value], roots: Sequence[Value], leaf: Value, distance: Any, near: Any
+    ) -> list[Any]:
+        step = near * self.mp.ldexp(1, -self.bits)
+        beside = leaf.data + self.mp.mpf(distance)
+        here, there = [self.values(order, {leaf: x}) for x in (beside, beside + step)]
+        return [(there.get(y, 0) - here.get(y, 0)) / step for y in roots]  # 0: a constant
+
+
+def sweep(order: Sequence[Value], root: Value) -> dict[Value, float]:
+    """Return what the chain rule makes of the recorded local derivatives, in floats.
+
+    >>> from autograd import Value
+    >>> from autograd.sweep import tracked_order
+    >>> x = Value(3.0)
+    >>> y = x * x
+    >>> sweep(tracked_order([y]), y)[x]
+    6.0
+    """
+    terms: dict[Value, list[float]] = {root: [1.0]}
+    total: dict[Value, float] = {}
+    for node in reversed(order):
+        total[node] = math.fsum(terms.get(node, ()))
+        for parent, partial in zip(node.parents, node.partials, strict=True):
+            if parent.requires_grad and total[node]:
+                terms.setdefault(parent, []).append(partial * total[node])
+    return total
 
 
 class Finite:

@@ -21,6 +21,8 @@ FEW_INPUTS = 8
 DIRECTIONS = 4
 BIG_GRAPH = 20_000
 
+REFUSED = "non-finite points refused"
+
 
 @dataclass(frozen=True)
 class Recording:
@@ -44,6 +46,15 @@ class Recording:
     def gradients(self) -> list[list[float]]:
         """Return the engine's derivatives of each output with respect to each input."""
         return [gradients(y, self.inputs) for y in self.outputs]
+
+    def values(self, numbers: Sequence[float]) -> list[float]:
+        """Run the graph, not the function, at other inputs and return the outputs' numbers."""
+        data = dict(zip(self.inputs, numbers, strict=True))
+        for node in self.order:
+            if node.primitive is not None:
+                inputs = [data.get(parent, parent.data) for parent in node.parents]
+                data[node] = node.primitive.evaluate(*inputs)
+        return [data.get(y, y.data) for y in self.outputs]
 
 
 class Function:
@@ -193,7 +204,7 @@ def infinite_input(function: Function) -> str | None:
     """Say in one sentence which input is not finite, if one is not."""
     for label, x in zip(function.labels, function.point, strict=True):
         if not math.isfinite(x):
-            return f"the input {label} is {x}: derivatives can be checked only at finite points"
+            return f"{REFUSED}: the input {label} is {x}"
     return None
 
 
@@ -206,10 +217,10 @@ def not_finite(function: Function, recording: Recording) -> str | None:
         with switched(detecting=True):
             recording.gradients()
     except AnomalyError as anomaly:
-        return f"{anomaly}: derivatives can be checked only where everything is finite"
+        return f"{REFUSED}: {anomaly}"
     for y in recording.outputs:
         if not math.isfinite(y.data):
-            return f"{function.name} returned {y.data}, which depends on no input"
+            return f"{REFUSED}: {function.name} returned {y.data}, which depends on no input"
     return None
 
 

@@ -11,6 +11,9 @@ from autograd.value import Value
 
 MOST_ROWS = 12
 
+TINY = 1e-270
+"""A derivative known to be smaller than this is known to be 0 well enough."""
+
 
 def lies_between(derivative: float, sides: Sequence[Estimate], allowed: float) -> bool:
     """Return whether a derivative is one at a kink: between the one-sided ones, where known."""
@@ -18,7 +21,9 @@ def lies_between(derivative: float, sides: Sequence[Estimate], allowed: float) -
         return True
     low = min(side.value - side.error for side in sides)
     high = max(side.value + side.error for side in sides)
-    slack = allowed + 1e-6 * (high - low)  # the sides are taken a little beside the kink
+    slack = allowed  # the sides are taken a little beside the kink
+    if math.isfinite(high - low):
+        slack += 1e-6 * (high - low)
     return low - slack <= derivative <= high + slack
 
 
@@ -65,7 +70,8 @@ class Blame:
             f"   (off by {short(abs(self.said - self.expected))}, allowed {short(self.allowed)})",
         ]
         if self.node.made_at:
-            lines.append(f"  made at {self.node.made_at}")
+            where = self.node.made_at
+            lines.append(f"  made {where}" if where.startswith("in ") else f"  made at {where}")
         if self.what == "value":
             lines.append("  (or a number it was made from was changed afterwards)")
         if self.above:
@@ -100,7 +106,10 @@ class Entry:
         expected: the oracle's; None where a kink leaves none.
         allowed: how far apart they may be.
         conditioning: the part of it that comes from the rounding of the nodes' values.
+        swept: at a kink, what the chain rule makes of the local derivatives there.
         sides: at a kink, the one-sided derivatives.
+        is_open: whether at the kink there is no derivative to compare with: the function jumps,
+            or rounding leaves open on which side of the kink the point lies.
     """
 
     name: str
@@ -108,18 +117,38 @@ class Entry:
     expected: float | None
     allowed: float
     conditioning: float = 0.0
+    swept: float | None = None
     sides: tuple[Estimate, ...] = ()
+    is_open: bool = False
 
     @property
     def agrees(self) -> bool:
         """Whether the two agree; at a kink, whether the engine's lies between the sides."""
         if self.expected is not None:
-            return abs(self.engine - self.expected) <= self.allowed
+            return self._is_clear(self.expected) and self._is(self.expected)
+        if self.swept is not None and not (self._is_clear(self.swept) and self._is(self.swept)):
+            return False
         return lies_between(self.engine, self.sides, self.allowed)
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether the engine's is wrong for sure: neither rounding nor a kink can explain it."""
+        oracle = self.swept if self.expected is None else self.expected
+        if oracle is not None and self._is_clear(oracle) and not self._is(oracle):
+            return True
+        if self.expected is not None or self.is_open:
+            return False
+        return not lies_between(self.engine, self.sides, self.allowed)
+
+    def _is_clear(self, oracle: float) -> bool:
+        return math.isfinite(oracle) and math.isfinite(self.allowed)
+
+    def _is(self, oracle: float) -> bool:
+        return abs(self.engine - oracle) <= self.allowed
 
     def row(self) -> list[str]:
         """Return the entry as texts."""
-        verdict = "" if self.agrees else "WRONG"
+        verdict = "" if self.agrees else "WRONG" if self.is_wrong else "can't tell"
         if self.expected is None:
             texts = " | ".join(short(side.value) for side in self.sides) or "not computed"
             return [self.name, repr(self.engine), f"kink: {texts}", "", "", verdict]
@@ -135,12 +164,21 @@ class Entry:
 
 @dataclass(frozen=True)
 class Probe:
-    """One derivative along a direction, against finite differences of the function itself."""
+    """One derivative along a direction, against finite differences of the function itself.
+
+    Attributes:
+        name: such as ``∂f/∂x``.
+        engine: the engine's derivative.
+        finite: the finite differences'.
+        size: what a derivative may be expected to be as large as.
+        instead: what was found out in another way, where the differences say nothing.
+    """
 
     name: str
     engine: float
     finite: Estimate
     size: float
+    instead: str = ""
 
     @property
     def agrees(self) -> bool:
@@ -150,13 +188,14 @@ class Probe:
     @property
     def is_useful(self) -> bool:
         """Whether the finite differences say anything about a derivative of this size."""
-        return self.finite.error <= 1e-3 * self.size
+        return self.finite.error <= 1e-3 * self.size + TINY
 
     def row(self) -> list[str]:
         """Return the probe as texts."""
         known = self.finite.error < math.inf
         said = f"{self.finite.value!r} ± {short(self.finite.error)}" if known else "no idea"
-        return [self.name, repr(self.engine), said, "" if self.agrees else "WRONG"]
+        verdict = "" if self.agrees else "WRONG"
+        return [self.name, repr(self.engine), self.instead or said, verdict]
 
 
 @dataclass
@@ -168,6 +207,8 @@ class Section:
         operations: how many operations the graph has.
         oracle: what the derivatives were compared with.
         problem: why the function can't be checked, or what is wrong with it as a whole.
+        is_refused: whether the problem is that it can't be checked.
+        doubt: why it can't be told whether the derivatives are right.
         blame: the first wrong operation.
         kinks: the kinks where the point lies.
         entries: derivative by derivative.
@@ -179,6 +220,8 @@ class Section:
     operations: int = 0
     oracle: str = ""
     problem: str | None = None
+    is_refused: bool = False
+    doubt: str | None = None
     blame: Blame | None = None
     kinks: list[KinkNote] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
@@ -189,14 +232,30 @@ class Section:
         """Whether all agree."""
         return (
             self.problem is None
+            and self.doubt is None
             and self.blame is None
             and all(entry.agrees for entry in self.entries)
             and all(probe.agrees for probe in self.probes)
         )
 
+    @property
+    def verdict(self) -> str:
+        """One of VERDICTS."""
+        if self:
+            return PASSED
+        if self.is_refused:
+            return REFUSED
+        wrong = (
+            self.problem is not None
+            or self.blame is not None
+            or any(entry.is_wrong for entry in self.entries)
+            or not all(probe.agrees for probe in self.probes)
+        )
+        return FAILED if wrong else CANNOT_TELL
+
     def lines(self) -> Iterator[str]:
         """Yield the section as text."""
-        yield f"{_ORDERS[self.order]} derivatives: {self._verdict()}"
+        yield f"{_ORDERS[self.order]} derivatives: {self._finding()}"
         if self.blame is not None:
             yield from _indented(str(self.blame))
         for kink in self.kinks[:5]:
@@ -215,18 +274,24 @@ class Section:
         for note in self.notes:
             yield from _indented(note)
 
-    def _verdict(self) -> str:
+    def _finding(self) -> str:
         if self.problem is not None:
             return self.problem
         if self.blame is not None and self.blame.node.primitive is not None:
             return f"WRONG, and it is {self.blame.node.primitive.name}"
-        if not self:
+        if self.verdict == FAILED:
             return "WRONG" + (", at a kink" if self.kinks else "")
+        if self.verdict == CANNOT_TELL:
+            return f"can't tell at this point: {self.doubt}"
         return f"all agree over {_count(self.operations, 'operation')}"
 
     def _conditioning(self) -> str:
         """Say how many digits the point lets any float computation have."""
-        known = [e for e in self.entries if e.expected is not None and e.engine != 0.0]
+        known = [
+            e
+            for e in self.entries
+            if e.expected is not None and e.engine != 0.0 and math.isfinite(e.allowed)
+        ]
         if not known:
             return "allowed: what rounding can do at this point"
         worst = max(known, key=lambda e: e.allowed / abs(e.engine))
@@ -240,6 +305,10 @@ class Section:
 
 
 _ORDERS = {1: "first", 2: "second"}
+
+PASSED, CANNOT_TELL, REFUSED, FAILED = "passed", "CAN'T TELL", "REFUSED (not checked)", "FAILED"
+VERDICTS = (PASSED, CANNOT_TELL, REFUSED, FAILED)
+"""From good to bad."""
 
 
 @dataclass
@@ -269,6 +338,16 @@ class Report:
         return next((s.problem for s in self.sections if s.problem is not None), None)
 
     @property
+    def doubt(self) -> str | None:
+        """Why it can't be told at this point whether the derivatives are right."""
+        return next((s.doubt for s in self.sections if s.doubt is not None), None)
+
+    @property
+    def verdict(self) -> str:
+        """One of "passed", "CAN'T TELL", "REFUSED (not checked)" and "FAILED"."""
+        return max((section.verdict for section in self.sections), key=VERDICTS.index)
+
+    @property
     def kinks(self) -> list[KinkNote]:
         """The kinks on which, or too near to which, the point lies."""
         return [kink for section in self.sections for kink in section.kinks]
@@ -280,7 +359,7 @@ class Report:
 
     def __str__(self) -> str:
         """Tell what was found."""
-        lines = [f"gradcheck of {self.name}: {'passed' if self else 'FAILED'}"]
+        lines = [f"gradcheck of {self.name}: {self.verdict}"]
         for section in self.sections:
             lines += section.lines()
         return "\n".join(lines)
@@ -290,7 +369,7 @@ class Report:
 
 
 class GradcheckError(AssertionError):
-    """Raised by gradcheck when derivatives don't agree; its report says where and why."""
+    """Raised by gradcheck unless all derivatives agree; its report says where and why."""
 
     def __init__(self, report: Report) -> None:
         super().__init__(str(report))

@@ -131,12 +131,13 @@ def backward_errors(
     errors = dict.fromkeys(order, 0.0)
     size[root] = 1.0
     for node in reversed(order):
-        if size[node] == 0.0:
+        if size[node] == errors[node] == 0.0:
             continue
         edges = zip(node.parents, node.partials, tolerances.get(node, ()), strict=True)
         for parent, p, tolerance in edges:
             if parent.requires_grad:
                 size[parent] += abs(p) * size[node]
                 rounding = tolerance + (2 + uses[parent]) * EPSILON * abs(p)
-                errors[parent] += abs(p) * errors[node] + rounding * size[node]
+                inherited = abs(p) * errors[node] if p else 0.0  # 0 times inf would be nan
+                errors[parent] += inherited + rounding * (size[node] + errors[node])
     return errors

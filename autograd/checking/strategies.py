@@ -272,7 +272,8 @@ def expressions(
     depend on is left out. A failure shrinks to the smallest expression that fails.
 
     Args:
-        primitives: what to make them of (default: the whole table and your own primitives).
+        primitives: what to make them of (default: the whole table and your own primitives,
+            without surrogates, whose partials are no derivatives).
         max_inputs: the largest number of inputs.
         max_operations: the largest number of operations.
         largest: the bound for all numbers at the point.
@@ -317,7 +318,7 @@ def _expressions(
     primitives: Sequence[Primitive] | None,
     largest: float,
 ) -> Expression:
-    table = list(primitives or {**TABLE, **Primitive.registered}.values())
+    table = list(primitives or _differentiable())
     offered = [primitive for primitive in table if primitive is not chosen]
     drawn = tuple([round(_SIMPLEST + step / 100.0, 2) for step in draw(inputs)])
     wanted = draw(choices)
@@ -326,6 +327,11 @@ def _expressions(
         if operations:
             return Expression(_needed(operations, len(point)), point)
     return reject()
+
+
+def _differentiable() -> list[Primitive]:
+    known = {**TABLE, **Primitive.registered}.values()
+    return [primitive for primitive in known if not primitive.surrogate]
 
 
 _Operation = tuple[Primitive, tuple[int, ...]]

@@ -10,10 +10,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import autograd as ag
+import nn
 from autograd import GradcheckError, Primitive, Value, gradcheck
-from autograd.checking import Report
+from autograd.checking import Report, strategies
+from autograd.checking.recording import Recording
+from autograd.primitives import TABLE
 
 
 def failed(f: Any, *point: Any, **options: Any) -> Report:
@@ -210,6 +215,9 @@ def test_a_missing_relu_mask() -> None:
     report = failed(wrong, -2.0)
     assert report.blame is not None
     assert (report.blame.said, report.blame.expected) == (1.0, 0.0)
+    (probe,) = report.sections[0].probes
+    assert not probe.agrees
+    assert abs(probe.finite.value) <= probe.finite.error < 1e-6
 
 
 def test_a_small_error_in_a_tiny_gradient() -> None:
@@ -240,7 +248,9 @@ def test_a_number_changed_after_it_was_used() -> None:
 
     report = failed(f, 3.0)
     assert report.blame is not None
-    assert report.blame.operation == "y * x" or "changed afterwards" in str(report)
+    assert (report.blame.operation, report.blame.what) == ("x · x", "value")
+    assert (report.blame.said, report.blame.expected, report.blame.others) == (10.0, 9.0, 1)
+    assert "(or a number it was made from was changed afterwards)" in str(report)
 
 
 def test_a_partial_overwritten_by_hand() -> None:
@@ -288,9 +298,12 @@ def test_a_function_that_is_not_deterministic() -> None:
 @pytest.mark.parametrize("x", [math.inf, -math.inf, math.nan])
 def test_points_that_are_not_finite(x: float) -> None:
     report = failed(lambda x, y: x * y, 1.0, x)
-    assert report.problem == (
-        f"the input y is {x}: derivatives can be checked only at finite points"
-    )
+    assert report.problem == (f"non-finite points refused: the input y is {x}")
+    assert str(report).startswith("gradcheck of f: REFUSED (not checked)\n")
+    with pytest.raises(
+        GradcheckError, match=r"REFUSED.*\n.*non-finite points refused: the input y"
+    ):
+        gradcheck(lambda x, y: x * y, 1.0, x)
 
 
 def test_the_first_operation_that_is_not_finite_is_named() -> None:
@@ -301,7 +314,7 @@ def test_the_first_operation_that_is_not_finite_is_named() -> None:
 
     problem = failed(f, 1.0).problem
     assert problem is not None
-    assert problem.startswith("log made -inf from d = 0.0 (")
+    assert problem.startswith("non-finite points refused: log made -inf from d = 0.0 (")
     assert "return 1.0 / ag.log(d) + 2.0" in problem
 
 
@@ -497,3 +510,199 @@ def test_the_report_shows_itself_in_a_notebook() -> None:
     page = gradcheck(lambda x: x * x, 3.0)._repr_html_()
     assert page.startswith("<pre>gradcheck of f: passed")
     assert "&lt;" not in gradcheck(lambda x: x, 1.0)._repr_html_()
+
+
+# Points where little can be told --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["auto", "finite"])
+def test_where_a_function_jumps_no_gradient_is_called_wrong(method: str) -> None:
+    report = failed(lambda x: ag.floor(x) % x, 3.0, method=method)
+    assert str(report).startswith("gradcheck of f: CAN'T TELL\n")
+    assert report.doubt is not None
+    assert (report.blame, report.problem) == (None, None)
+    with pytest.raises(GradcheckError, match="can't tell at this point: "):
+        gradcheck(lambda x: ag.floor(x) % x, 3.0, method=method)
+
+
+@pytest.mark.parametrize(
+    ("f", "point"),
+    [
+        (lambda x: (2.0 % x) ** (x + 0.5), [1.0]),
+        (lambda x: 1e200 // x, [1.0]),
+        (lambda x: ag.floor(ag.sum([1e200, x])), [1.0]),
+        (lambda x: x**1e200 / 2.0, [1.0]),
+        (lambda x: 1e200 % x, [1.0]),
+        (lambda x: ag.tan(ag.sum([1e200, x])), [1.0]),
+        (lambda x: ag.floor(x), [1e48]),
+        (lambda x: x % x, [4e156]),
+        (lambda x: ag.tan(ag.atanh(ag.lgamma(ag.absolute(x)) * 0.0 + 0.5) * x), [-1.49e196]),
+        (lambda x: ag.tan(x), [-3.5769568937760415e73]),
+        (lambda x: x - x, [-147335112820.1885]),
+        (lambda x: ag.gelu(x), [-25.032544570139034]),
+        (lambda x, y: ag.atan2(x, y), [3.4e-110, 1e-300]),
+        (lambda x: ag.exp(1.0 - ag.tanh(x)) * 1e-70, [224.5]),
+        (lambda x: ag.tanh(ag.sum([x, x])), [-112.3]),
+        (lambda x: ag.relu(x), [5e-320]),
+        (lambda x: ag.sin(x) * 3e-319 * ag.cos(x), [1.0]),
+        (lambda x, y: ag.atan2(x, y), [-0.0, -2.0]),
+        (lambda x: x % ag.log1p(ag.absolute(x)), [3.2e-116]),
+        (lambda x: ag.tanh(2.0 * ag.expm1(x)) * x, [5.5]),
+        (lambda x, y: ag.softsign(y) * x / y, [5.0, 1.8e197]),
+    ],
+)
+def test_right_gradients_at_extreme_points_are_never_called_wrong(f: Any, point: Any) -> None:
+    for method in ("auto", "finite"):
+        report = gradcheck(f, *point, method=method, raise_exception=False)
+        allowed = ("passed", "CAN'T TELL") if method == "finite" or report.kinks else ("passed",)
+        assert report.verdict in allowed, str(report)
+
+
+@pytest.mark.parametrize(
+    ("f", "x"),
+    [
+        (ag.expm1, -7.3e-77),
+        (ag.sigmoid, -6.4e-151),
+        (ag.erf, 1.6e-79),
+        (lambda x: ag.mish(ag.tan(x)), 9.7e183),
+        (lambda x: ag.log(ag.exp(x)), 1e-150),
+        (lambda x: ag.gelu(x, approximate="tanh"), 14.707265196627846),
+        (lambda x: ag.relu(ag.atan2(x, -1.0)), 0.0),
+    ],
+)
+def test_second_derivatives_at_extreme_points(f: Any, x: float) -> None:
+    assert gradcheck(f, x, order=2)
+
+
+def test_second_derivatives_are_not_taken_across_a_kink_of_the_function() -> None:
+    report = gradcheck(lambda x, y: ag.relu(ag.atan2(x, y)), 0.0, -1.0, order=2)
+    assert "no finite differences across the kink, along x" in report.sections[1].notes[-1]
+
+
+@pytest.mark.parametrize(
+    ("f", "x"), [(ag.erfc, -176.26669015180323), (ag.sin, 5e85), (ag.cos, -1.7e134)]
+)
+def test_complex_steps_at_extreme_points(f: Any, x: float) -> None:
+    assert gradcheck(f, x, method="complex")
+
+
+def test_no_derivative_is_claimed_where_a_function_is_infinitely_steep() -> None:
+    assert failed(lambda x: x**x, 0.0).verdict == "CAN'T TELL"
+
+
+def test_powers_beyond_all_bounds_take_no_time() -> None:
+    begun = time.process_time()
+    report = gradcheck(
+        lambda x: ag.exp(ag.exp((x + 1e200) - 1e200) - 1.0), 1e100, raise_exception=False
+    )
+    assert report.verdict in ("passed", "CAN'T TELL")
+    assert gradcheck(lambda x: ag.cos(x) ** 3e5, 1e-3)
+    assert time.process_time() - begun < 5.0  # about 0.1 s
+
+
+def test_a_branch_of_the_users_is_a_kink() -> None:
+    report = gradcheck(lambda x: x if x > 0.0 else 0.0 * x, 0.0)
+    assert "takes another branch on one side" in str(report)
+
+
+def test_a_sweep_that_goes_wrong_is_found_by_every_method(monkeypatch: pytest.MonkeyPatch) -> None:
+    honest = Recording.gradients
+    slightly = lambda rows: [[slope * (1.0 + 1e-6) for slope in row] for row in rows]  # noqa: E731
+    monkeypatch.setattr(Recording, "gradients", lambda self: slightly(honest(self)))
+    for method in ("auto", "exact", "finite", "complex"):
+        report = failed(lambda x: ag.tanh(x) * ag.exp(x), 0.7, method=method)
+        assert report.verdict == "FAILED"
+        assert report.blame is None
+    assert failed(lambda x: ag.relu(x) * 3.0 + x, 0.0).verdict == "FAILED"
+
+
+def test_a_hidden_dependence_at_a_kink_is_found() -> None:
+    report = failed(lambda x, y: (ag.relu(x) + 1.0) * y.data + ag.relu(y - 2.0), 0.0, 2.0)
+    assert "the graph did not record" in str(report.problem)
+
+
+# Surrogates -----------------------------------------------------------------------------------
+
+
+STRAIGHT_THROUGH = Primitive(
+    "straight_through", lambda x: float(round(x)), lambda out, x: (1.0,), surrogate=True
+)
+
+
+@pytest.mark.parametrize("method", ["auto", "exact", "finite"])
+@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("strength", [0.5, 0.0, 1.0])
+def test_surrogates_are_taken_as_given(method: str, order: int, strength: float) -> None:
+    reversal = nn.GradientReversal(strength)
+
+    def f(x: Value, y: Value) -> Value:
+        (turned,) = reversal([x * y])
+        return ag.tanh(turned * y) * STRAIGHT_THROUGH(3.0 * x) + ag.exp(y)
+
+    report = gradcheck(f, 0.3, 1.2, method=method, order=order)
+    assert "the partials of reverse_gradient are taken as given" in str(report)
+    assert "the partials of straight_through are taken as given" in str(report)
+
+
+def test_what_surrounds_a_surrogate_is_checked_all_the_same() -> None:
+    wrong = Primitive("twice", lambda x: 2.0 * x, lambda out, x: (2.000002,))
+    report = failed(lambda x: STRAIGHT_THROUGH(wrong(x)) * x, 1.1)
+    assert report.blame is not None
+    assert report.blame.node.primitive is wrong
+    report = failed(lambda x, y: STRAIGHT_THROUGH(x) * y.data, 1.1, 0.4)
+    assert "the graph did not record" in str(report.problem)
+    report = failed(lambda x, y: STRAIGHT_THROUGH(x) * x.data * y, 1.1, 0.4)
+    assert "the graph did not record" in str(report.problem)
+
+
+@settings(max_examples=60, derandomize=True, database=None)
+@given(strategies.expressions())
+def test_surrogates_are_left_out_of_random_expressions(f: strategies.Expression) -> None:
+    assert not any(primitive.surrogate for primitive, _ in f.operations)
+
+
+def test_a_complex_step_is_refused_by_a_surrogate() -> None:
+    report = failed(lambda x: STRAIGHT_THROUGH(x), 1.1, method="complex")
+    assert report.verdict == "REFUSED (not checked)"
+    assert "straight_through" in str(report.problem)
+
+
+# Random expressions at extreme points ---------------------------------------------------------
+
+NAMES = sorted(set(TABLE) - {"where", "polygamma"})
+NUMBERS = (
+    st.floats(-4.0, 4.0)
+    | st.integers(-3, 5).map(float)
+    | st.builds(lambda sign, e: sign * 10.0**e, st.sampled_from([-1, 1]), st.floats(-200, 200))
+)
+PLANS = st.lists(
+    st.tuples(st.sampled_from(NAMES), st.lists(st.integers(0, 7), min_size=4, max_size=4)),
+    min_size=1,
+    max_size=6,
+)
+
+
+def planned(plan: list[tuple[str, list[int]]], *inputs: Value) -> Value:
+    values = list(inputs)
+    for name, places in plan:
+        primitive = TABLE[name]
+        count = 4 if primitive.variadic else len(primitive.inputs)
+        values.append(primitive(*[values[-1 - k % len(values)] for k in places[:count]]))
+    return values[-1]
+
+
+@pytest.mark.parametrize(
+    ("method", "order"), [("auto", 1), ("auto", 2), ("finite", 1), ("complex", 1)]
+)
+def test_no_right_gradient_is_ever_called_wrong(method: str, order: int) -> None:
+    @settings(max_examples=50 if order == 1 else 20, derandomize=True, database=None)
+    @given(PLANS, NUMBERS, NUMBERS)
+    def check(plan: list[tuple[str, list[int]]], x: float, y: float) -> None:
+        report = gradcheck(
+            lambda x, y: planned(plan, x, y), x, y, method=method, order=order,
+            raise_exception=False,
+        )  # fmt: skip
+        at_kink = report.kinks and "the chain rule does not hold" in str(report)
+        assert report.verdict != "FAILED" or at_kink, f"{plan} at {x, y}\n{report}"
+
+    check()
