@@ -490,13 +490,13 @@ def _data(problem: _Problem, explanation: Explanation) -> dict[str, Any]:
 
 
 def _verdict(problem: _Problem) -> tuple[str, list[str]]:
-    """Return "passed", "failed" or "not checked", and the lines to show."""
+    """Return "passed", "failed", "can't tell" or "not checked", and the lines to show."""
     try:
         report = problem.gradcheck()
     except WrongUse as error:
         return "not checked", [f"  not checked: {error}"]
     lines = [f"  {line}".rstrip() for line in str(report).splitlines()]
-    return ("passed" if report else "failed"), lines
+    return report.verdict.lower(), lines
 
 
 def _check(chosen: argparse.Namespace) -> int:
