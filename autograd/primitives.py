@@ -1055,7 +1055,10 @@ def log_softmax(xs: Iterable[Any]) -> list[Any]:
     >>> log_softmax([1000.0, 0.0])
     [0.0, -1000.0]
     """
-    numbers = _listed("log_softmax", xs, at_least_one=True)
+    numbers = [
+        x if hasattr(x, "__primitive__") else logsumexp_of.to_float(x)
+        for x in _listed("log_softmax", xs, at_least_one=True)
+    ]
     peak = real.largest([float(x) for x in numbers])
     shifted = [x - peak for x in numbers]  # a constant shift changes nothing but the rounding
     normalizer = logsumexp_of(*shifted)

@@ -144,7 +144,7 @@ class Edge:
     after: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Step:
     """One step of the backward sweep: one node hands its gradient down to its parents.
 
@@ -163,6 +163,10 @@ class Step:
     def __str__(self) -> str:
         """Say the step with the real numbers, one line per edge."""
         return formula.step_text(self)
+
+    def __repr__(self) -> str:
+        """Say the step in one line."""
+        return f"<Step: {'; '.join(str(self).splitlines())}>"
 
     def latex(self) -> str:
         """Return the step's equations as LaTeX."""

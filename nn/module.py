@@ -171,7 +171,7 @@ class Module:
         >>> neuron.load_state_dict({"w[0]": 3.0, "c": 1.0})
         Traceback (most recent call last):
             ...
-        KeyError: 'Neuron(1, activation=tanh) cannot load this state: b is missing; c is unknown'
+        KeyError: 'this Neuron cannot load this state: b is missing; c is unknown'
         """
         values = dict(self.named_values())
         problems = [
@@ -179,7 +179,8 @@ class Module:
             *_listed(state.keys() - values.keys(), "unknown"),
         ]
         if problems:
-            raise KeyError(f"{self!r} cannot load this state: {'; '.join(problems)}")
+            kind = type(self).__name__
+            raise KeyError(f"this {kind} cannot load this state: {'; '.join(problems)}")
         numbers = {name: _number(name, state[name]) for name in values}
         for name, value in values.items():
             value.data = numbers[name]

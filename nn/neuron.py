@@ -131,6 +131,10 @@ class MLP(Module):
         *,
         seed: int | Random | None = None,
     ) -> None:
+        if not isinstance(sizes, Sequence):
+            raise TypeError(
+                f"an MLP takes a list of its layers' sizes, such as [8, 1], got {sizes!r}"
+            )
         if not sizes:
             raise ValueError("an MLP needs the size of at least one layer")
         rng = init.generator(seed)

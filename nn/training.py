@@ -11,7 +11,6 @@ from typing import Any, Literal, Protocol
 import optim
 from autograd import Value, no_grad
 from autograd.optional import needed
-from autograd.primitives import describe
 from nn.checks import positive_count
 from nn.data import Batch, Samples, portions, samples
 from nn.divergence import Divergence, check_gradients, check_loss, check_parameters
@@ -440,7 +439,10 @@ def pair(what: str, data: Any) -> Data:
     ([[1.0]], [2.0])
     """
     if not isinstance(data, (tuple, list)) or len(data) != 2:
-        raise TypeError(f"{what} is a pair (X, y) of rows and their targets, got {describe(data)}")
+        raise TypeError(
+            f"{what} is a pair (X, y) of rows and their targets, got a {type(data).__name__}"
+            + (f" of {len(data)}" if isinstance(data, (tuple, list)) else "")
+        )
     return data[0], data[1]
 
 

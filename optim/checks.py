@@ -4,7 +4,7 @@ from numbers import Integral, Real
 from typing import Any
 
 from autograd import Value
-from optim.optimizer import require
+from optim.optimizer import require, require_room
 
 
 def require_number(what: str, number: Any, *, least: float | None = 0.0) -> None:
@@ -17,6 +17,7 @@ def require_number(what: str, number: Any, *, least: float | None = 0.0) -> None
     """
     if isinstance(number, bool) or not isinstance(number, Real):
         raise TypeError(f"{what} is a number, got {number!r}")
+    require_room(what, number)
     if least is not None:
         require(float(number) >= least, f"{what} is a number from {least:g} on", number)
 
@@ -31,7 +32,21 @@ def require_whole(what: str, number: Any, *, least: int = 1) -> None:
     """
     if isinstance(number, bool) or not isinstance(number, Integral):
         raise TypeError(f"{what} is a whole number, got {number!r}")
+    require_room(what, number)
     require(int(number) >= least, f"{what} is a whole number from {least} on", number)
+
+
+def require_list(what: str, entries: Any, length: int | None = None) -> None:
+    """Raise an error if a saved argument is not a list, or not of a certain length.
+
+    >>> require_list("the saved milestones", None)
+    Traceback (most recent call last):
+        ...
+    ValueError: the saved milestones are a list, got None
+    """
+    require(isinstance(entries, list), f"{what} are a list", entries)
+    if length is not None:
+        require(len(entries) == length, f"{what} are {length} in number", entries)
 
 
 def values_of(function: str, parameters: Any) -> list[Value]:

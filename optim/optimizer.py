@@ -252,11 +252,12 @@ class Optimizer:
     def _can_go_on(self, parameter: Value, state: State, options: Options) -> bool:
         """Return whether a step from finite numbers stays finite: no mean square is below 0."""
         try:
-            if not all(map(math.isfinite, [parameter.data, *state.values()])):
-                return True  # a training that had diverged is loaded as it was
-            return math.isfinite(self.update(parameter.data, 0.0, state, **options)[0])
+            x = self.update(parameter.data, 0.0, state, **options)[0]
         except ArithmeticError:
             return False
+        if not all(map(math.isfinite, [parameter.data, *state.values()])):
+            return True  # a training that had diverged is loaded as it was
+        return math.isfinite(x)
 
     def __repr__(self) -> str:
         """Show the options and the number of parameters of each group."""
@@ -292,6 +293,20 @@ def require(condition: bool, what: str, got: Any) -> None:
     """
     if not condition:
         raise ValueError(f"{what}, got {got!r}")
+
+
+def require_room(what: str, number: Any) -> None:
+    """Raise ValueError if an integer is too large for a float.
+
+    >>> require_room("SGD's lr", 10**400)
+    Traceback (most recent call last):
+        ...
+    ValueError: SGD's lr is a number of up to 1.8e308, got a larger one
+    """
+    try:
+        float(number)
+    except OverflowError:
+        raise ValueError(f"{what} is a number of up to 1.8e308, got a larger one") from None
 
 
 def _groups(params: Any) -> list[Any]:
@@ -331,6 +346,8 @@ def _listed(params: Any) -> list[Any]:
 
 def _as_float(what: str, number: Any) -> float:
     try:
-        return Value(number).data
+        converted = Value(number).data
     except TypeError:
         raise TypeError(f"{what} is a real number, got {number!r}") from None
+    require_room(what, number)
+    return converted

@@ -52,3 +52,36 @@ def test_the_old_file_is_there_until_the_new_one_is_whole(
     monkeypatch.setattr(files.os, "replace", look_and_replace)
     write_whole(path, b"new")
     assert path.read_bytes() == b"new"
+
+
+def test_a_replaced_file_keeps_its_permissions_and_a_link_its_target(tmp_path: Path) -> None:
+    path = write_whole(tmp_path / "file", b"old")
+    path.chmod(0o600)
+    link = tmp_path / "link"
+    link.symlink_to("file")
+    assert write_whole(link, b"new") == link
+    assert (link.is_symlink(), path.read_bytes()) == (True, b"new")
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_what_is_no_file_is_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    end = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        write_whole(pipe, b"through")
+        assert os.read(end, 100) == b"through"
+    finally:
+        os.close(end)
+    assert os.listdir(tmp_path) == ["pipe"]
+    assert pipe.is_fifo()
+
+
+def test_an_error_names_the_file_and_not_the_draft(tmp_path: Path) -> None:
+    path = tmp_path / "none" / "file"
+    with pytest.raises(FileNotFoundError) as caught:
+        write_whole(path, b"new")
+    assert caught.value.filename == str(path)
+    with pytest.raises(IsADirectoryError):
+        write_whole(tmp_path, b"new")
+    assert os.listdir(tmp_path) == []

@@ -417,3 +417,16 @@ def test_repr(name: str) -> None:
 
 def test_repr_shows_defaults() -> None:
     assert repr(TABLE["leaky_relu"]) == "<primitive leaky_relu(x, negative_slope=0.01)>"
+
+
+@pytest.mark.parametrize("function", [autograd.softmax, autograd.log_softmax])
+@pytest.mark.parametrize("entry", ["1", None, [1.0], 1j])
+def test_a_softmax_says_what_is_no_number(function: Any, entry: Any) -> None:
+    with pytest.raises(
+        TypeError, match=f"needs real numbers or Values, got {type(entry).__name__}"
+    ):
+        function([Value(1.0), entry])
+
+
+def test_a_softmax_of_an_integer_too_large_for_a_float_is_that_of_inf() -> None:
+    assert str(autograd.softmax([10**400, 1.0])) == str(autograd.softmax([math.inf, 1.0]))

@@ -389,6 +389,14 @@ def test_both_ends_of_a_sweep() -> None:
             sweep.goto(position)
 
 
+def test_repr_of_a_step_says_it_in_one_line() -> None:
+    x, w = Value(2.0, label="x"), Value(-3.0, label="w")
+    [step] = (x * w).steps()
+    assert repr(step) == (
+        "<Step: x.grad += w · v1.grad = -3 × 1 → -3.0; w.grad += x · v1.grad = 2 × 1 → 2.0>"
+    )
+
+
 def test_a_sweep_is_a_sequence() -> None:
     _, _, y = example()
     sweep = y.steps()

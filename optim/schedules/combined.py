@@ -4,7 +4,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from optim.checks import require_whole
+from optim.checks import require_list, require_whole
 from optim.optimizer import Optimizer, require
 from optim.schedules.scheduler import LRScheduler, Schedule
 
@@ -61,7 +61,7 @@ class _Combined(LRScheduler):
         try:
             _load(self.schedulers, states)
             super().load_state_dict(saved)
-        except (TypeError, ValueError):
+        except BaseException:
             _load(self.schedulers, before)
             for group, lr in zip(self._groups(), lrs, strict=True):
                 group["lr"] = lr
@@ -115,6 +115,7 @@ class SequentialLR(_Combined):
     def check(self) -> None:
         """Raise TypeError or ValueError if an argument is out of its range."""
         super().check()
+        require_list("SequentialLR's milestones", self.milestones)
         for milestone in self.milestones:
             require_whole("a milestone of SequentialLR", milestone, least=0)
         require(

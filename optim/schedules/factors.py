@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar
 
-from optim.checks import require_number, require_whole
+from optim.checks import require_list, require_number, require_whole
 from optim.optimizer import Optimizer, require
 from optim.schedules.scheduler import LRScheduler, Schedule, per_group
 
@@ -218,6 +218,7 @@ class MultiStepLR(LRScheduler):
 
     def check(self) -> None:
         """Raise TypeError or ValueError if an argument is out of its range."""
+        require_list("MultiStepLR's milestones", self.milestones)
         for milestone in self.milestones:
             require_whole("a milestone of MultiStepLR", milestone, least=0)
         require_number("MultiStepLR's gamma", self.gamma)

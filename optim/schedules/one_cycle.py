@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from optim.checks import require_number, require_whole
+from optim.checks import require_list, require_number, require_whole
 from optim.optimizer import Optimizer, require
 from optim.schedules.cosine import cosine
 from optim.schedules.scheduler import LRScheduler, initial_lrs, per_group
@@ -107,6 +107,10 @@ class OneCycleLR(LRScheduler):
             "OneCycleLR's anneal_strategy is 'cos' or 'linear'",
             self.anneal_strategy,
         )
+        groups = len(self.optimizer.param_groups)
+        require_list("OneCycleLR's max_lrs", self.max_lrs, groups)
+        require_list("OneCycleLR's base_momentums", self.base_momentums, groups)
+        require_list("OneCycleLR's max_momentums", self.max_momentums, groups)
         for lr in self.max_lrs:
             require_number("OneCycleLR's max_lr", lr)
         for momentum in self.base_momentums + self.max_momentums:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import SupportsFloat
 
-from optim.checks import require_number, require_whole
+from optim.checks import require_list, require_number, require_whole
 from optim.optimizer import Optimizer, require
 from optim.schedules.scheduler import Schedule, per_group
 
@@ -86,6 +86,7 @@ class ReduceLROnPlateau(Schedule):
             require_whole(f"ReduceLROnPlateau's {what}", getattr(self, what), least=0)
         for what in ("threshold", "eps"):
             require_number(f"ReduceLROnPlateau's {what}", getattr(self, what))
+        require_list("ReduceLROnPlateau's min_lrs", self.min_lrs, len(self.base_lrs))
         for lr in self.min_lrs:
             require_number("ReduceLROnPlateau's min_lr", lr)
         require_number("ReduceLROnPlateau's best", self.best, least=None)

@@ -1,6 +1,7 @@
 """What all schedules share, which is everything but the rule."""
 
 import copy
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -65,19 +66,23 @@ class Schedule:
                 "its state_dict returns it"
             )
         before = dict(vars(self))
+        groups = [dict(group) for group in self.optimizer.param_groups]
         own = before.keys() - self.unsaved
         vars(self).update({name: copy.deepcopy(saved[name]) for name in own})
         try:
             self._check_progress(saved["lrs"])
             self.check()
-        except (TypeError, ValueError):
+            self._set_lrs(saved["lrs"])
+            self._last_lr = list(saved["_last_lr"])
+        except BaseException:
             vars(self).update(before)
+            for group, options in zip(self.optimizer.param_groups, groups, strict=True):
+                group.update(options)
             raise
-        self._set_lrs(saved["lrs"])
-        self._last_lr = list(saved["_last_lr"])
 
     def _check_progress(self, lrs: Any) -> None:
         require_number("the saved last_epoch", self.last_epoch)
+        require(math.isfinite(self.last_epoch), "the saved last_epoch is finite", self.last_epoch)
         for what, rates in (
             ("base_lrs", self.base_lrs),
             ("_last_lr", self._last_lr),

@@ -308,6 +308,7 @@ def test_no_two_neurons_begin_alike() -> None:
         (lambda: Layer(2, -1), ValueError, "Layer's number of outputs .* got -1"),
         (lambda: Layer(2, True), ValueError, "Layer's number of outputs .* got True"),
         (lambda: MLP(2, []), ValueError, "at least one layer"),
+        (lambda: MLP(2, 3), TypeError, r"list of its layers. sizes, such as \[8, 1\], got 3"),
         (lambda: MLP(2, [3, 0]), ValueError, "Layer's number of outputs .* got 0"),
         (lambda: Neuron(1, "tahn"), ValueError, "no activation 'tahn': choose one of .*tanh"),
         (lambda: Neuron(1, 3), TypeError, "an activation is a name or a function, got 3"),

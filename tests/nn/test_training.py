@@ -398,7 +398,7 @@ def test_a_parameter_that_is_nan_from_the_beginning_is_named() -> None:
         ({"batch_size": 0}, ValueError, "size of a batch"),
         ({"patience": 0}, ValueError, "the patience is a whole number above 0"),
         ({"schedule_per": "step"}, ValueError, 'schedule_per is "epoch" or "batch"'),
-        ({"data": [[0.0]]}, TypeError, r"data is a pair \(X, y\) .* got list"),
+        ({"data": [[0.0]]}, TypeError, r"data is a pair \(X, y\) .* got a list of 1"),
         ({"validation": [[0.0]]}, TypeError, r"validation is a pair \(X, y\)"),
         ({"data": ([[0.0], [math.nan]], [1.0, 2.0])}, ValueError, "row 1 of X has nan"),
         ({"data": ([[0.0]], [1.0, 2.0])}, ValueError, "1 rows, 2 targets"),

@@ -360,6 +360,18 @@ def test_a_model_in_place_of_its_parameters() -> None:
         SGD(Model())  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("entries", [{"step": -1}, {"exp_avg": 10**400}])
+def test_an_unfit_saved_state_is_refused_after_divergence_too(entries: dict[str, Any]) -> None:
+    x = Value(1.0)
+    optimizer = Adam([x])
+    run(optimizer, [[math.nan]])
+    saved = optimizer.state_dict()
+    optimizer.load_state_dict(saved)
+    saved["state"][0].update(entries)
+    with pytest.raises(ValueError, match="can't go on"):
+        optimizer.load_state_dict(saved)
+
+
 def test_one_parameter_in_two_groups() -> None:
     x = Value(1.0, label="shared")
     with pytest.raises(ValueError, match=r"'shared'.* in two groups"):
@@ -386,6 +398,7 @@ def test_one_parameter_in_two_groups() -> None:
         (lambda s: s["state"][0].update(step=-7), "can't go on"),
         (lambda s: s["state"][0].update(exp_avg=10**400), "can't go on"),
         (lambda s: s["state"][0].update(step=-(10**9)), "can't go on"),
+        (lambda s: s["param_groups"][0].update(lr=10**400), "Adam's lr is a number of up to"),
         (lambda s: s["param_groups"][0].pop("lr"), "'lr' is missing"),
         (lambda s: s["param_groups"][0].update(momentum=1.0), "'momentum' is unknown"),
     ],

@@ -307,6 +307,35 @@ def test_a_wrong_state_changes_nothing(
     assert rates(other_optimizer) != rates(optimizer)
 
 
+HUGE = 10**400  # which JSON can hold and a float can't
+
+
+@pytest.mark.parametrize(
+    ("make", "change", "message"),
+    [
+        (lambda o: StepLR(o, 2), {"gamma": HUGE}, "gamma is a number of up to"),
+        (lambda o: StepLR(o, 2), {"step_size": HUGE}, "step_size is a number of up to"),
+        (lambda o: StepLR(o, 2), {"lrs": [0.1, HUGE]}, "of the saved lrs is a number of up to"),
+        (lambda o: StepLR(o, 2), {"last_epoch": math.inf}, "last_epoch is finite, got inf"),
+        (lambda o: MultiStepLR(o, [2]), {"milestones": None}, "milestones are a list, got None"),
+        (lambda o: MultiStepLR(o, [2]), {"milestones": {}}, "milestones are a list, got {}"),
+        (lambda o: OneCycleLR(o, 1.0, 9), {"max_lrs": {}}, "max_lrs are a list, got {}"),
+        (lambda o: OneCycleLR(o, 1.0, 9), {"max_lrs": [1.0]}, "max_lrs are 2 in number"),
+        (lambda o: OneCycleLR(o, 1.0, 9), {"base_momentums": [0.9]}, "momentums are 2 in number"),
+        (lambda o: ReduceLROnPlateau(o), {"min_lrs": None}, "min_lrs are a list, got None"),
+    ],
+)
+def test_a_hostile_state_changes_nothing(
+    make: Callable[[Optimizer], Any], change: dict[str, Any], message: str
+) -> None:
+    optimizer = two_groups()
+    schedule = make(optimizer)
+    before = schedule.state_dict(), optimizer.state_dict()
+    with pytest.raises(ValueError, match=message):
+        schedule.load_state_dict(schedule.state_dict() | {"last_epoch": 5} | change)
+    assert (schedule.state_dict(), optimizer.state_dict()) == before
+
+
 @pytest.mark.parametrize("saved", [None, {}, {"last_epoch": 3}, []])
 def test_a_state_of_something_else(saved: Any) -> None:
     with pytest.raises(ValueError, match="a saved StepLR is a dict with"):
