@@ -14,7 +14,10 @@ def flatten(structure: Any) -> tuple[list[Any], Callable[[Sequence[Any]], Any]]:
     >>> leaves, rebuild(["a", "b", "c"])
     ([1.0, 2.0, 3.0], ['a', ('b', ['c'])])
     """
-    leaves = list(_leaves(structure))
+    try:
+        leaves = list(_leaves(structure))
+    except RecursionError:
+        raise ValueError("the sequences are nested too deeply, or contain themselves") from None
 
     def rebuild(new: Sequence[Any]) -> Any:
         if len(new) != len(leaves):

@@ -296,4 +296,5 @@ class Sweep(Sequence[Step]):
 
     def __repr__(self) -> str:
         """Say where the sweep stands."""
-        return f"<Sweep of {len(self._steps)} steps, {self.position} done>"
+        steps = "1 step" if len(self) == 1 else f"{len(self)} steps"
+        return f"<Sweep of {steps}, {self.position} done>"

@@ -65,3 +65,10 @@ def test_all_else_is_a_leaf(leaf: Any) -> None:
     leaves, rebuild = flatten(leaf)
     assert leaves[0] is leaf
     assert rebuild(["new"]) == "new"
+
+
+def test_a_list_that_contains_itself_is_refused() -> None:
+    endless: list[object] = [1.0]
+    endless.append(endless)
+    with pytest.raises(ValueError, match="nested too deeply, or contain themselves"):
+        flatten(endless)

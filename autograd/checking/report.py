@@ -311,7 +311,7 @@ VERDICTS = (PASSED, CANNOT_TELL, REFUSED, FAILED)
 """From good to bad."""
 
 
-@dataclass
+@dataclass(repr=False)
 class Report:
     """The result of gradcheck: true if all agree; its text is meant to be read.
 
@@ -322,6 +322,10 @@ class Report:
 
     name: str
     sections: list[Section]
+
+    def __repr__(self) -> str:
+        """Show the report as it is meant to be read, at a prompt too."""
+        return str(self)
 
     def __bool__(self) -> bool:
         """Whether all agree."""

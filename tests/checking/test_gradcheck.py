@@ -706,3 +706,9 @@ def test_no_right_gradient_is_ever_called_wrong(method: str, order: int) -> None
         assert report.verdict != "FAILED" or at_kink, f"{plan} at {x, y}\n{report}"
 
     check()
+
+
+def test_a_report_shows_itself_at_the_prompt() -> None:
+    report = gradcheck(lambda x: x * x, 2.0)
+    assert repr(report) == str(report)
+    assert repr(report).startswith("gradcheck of f: passed")
