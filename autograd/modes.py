@@ -19,7 +19,7 @@ class _Modes(threading.local):
     symbolic = False  # on while rules run on Values: a float made of one would lose derivatives
 
 
-modes = _Modes()
+current = _Modes()
 
 
 class AnomalyError(FloatingPointError):
@@ -29,12 +29,12 @@ class AnomalyError(FloatingPointError):
 @contextmanager
 def switched(**states: bool) -> Iterator[None]:
     """Switch modes of this thread for the length of a with block."""
-    before = {name: getattr(modes, name) for name in states}
-    vars(modes).update(states)
+    before = {name: getattr(current, name) for name in states}
+    vars(current).update(states)
     try:
         yield
     finally:
-        vars(modes).update(before)
+        vars(current).update(before)
 
 
 @contextmanager

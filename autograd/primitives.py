@@ -18,8 +18,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, overload
 from weakref import WeakValueDictionary
 
-from autograd import real
-from autograd.modes import modes
+from autograd import modes, real
 from autograd.real import inf, nan
 
 if TYPE_CHECKING:
@@ -384,7 +383,7 @@ def where(condition: Any, x: Any, y: Any) -> Any:
         record = getattr(branch, "__primitive__", None)
         if record is not None:
             result = record(chosen, (taken,))
-            if modes.recording and getattr(left, "requires_grad", False):
+            if modes.current.recording and getattr(left, "requires_grad", False):
                 result.requires_grad = True  # it does depend on the inputs, only not here
             return result
     return chosen.to_float(taken)

@@ -90,7 +90,7 @@ def backward(
 
 def _propagate(order: "list[Value]") -> None:
     """Let each node add its share to the gradients of its parents: the chain rule."""
-    detecting = modes.modes.detecting
+    detecting = modes.current.detecting
     for node in reversed(order):
         gradient = node._grad
         for parent, partial in zip(node.parents, node.partials, strict=True):

@@ -80,7 +80,7 @@ def _sweep(
         for parent, partial in zip(node.parents, partials(node), strict=True):
             if parent in total:
                 total[parent] = _plus(total[parent], _times(partial, total[node]))
-                if modes.modes.detecting:
+                if modes.current.detecting:
                     modes.check_gradient(
                         node, parent, float(partial), float(total[node]), float(total[parent])
                     )
@@ -181,7 +181,7 @@ def _argument_numbers(arguments: tuple[Any, ...], argnums: int | Sequence[int] |
 
 def _fresh(leaf: Any) -> Value:
     if isinstance(leaf, Value):
-        connected = leaf.requires_grad and modes.modes.recording
+        connected = leaf.requires_grad and modes.current.recording
         return +leaf if connected else Value(leaf.data, leaf.label)
     return Value(leaf)
 
@@ -218,7 +218,7 @@ def _transform(
             result = derive(inputs, inner)
     finally:
         _depth.level -= 1
-    if inner and modes.modes.recording:
+    if inner and modes.current.recording:
         return result
     leaves, rebuild = flatten(result)
     numbers = [leaf.data if isinstance(leaf, Value) else leaf for leaf in leaves]

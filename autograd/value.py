@@ -289,7 +289,7 @@ class Value:
         return self._data != 0.0
 
     def __float__(self) -> float:
-        if modes.modes.symbolic:
+        if modes.current.symbolic:
             raise TypeError(
                 "a primitive's partials turned a Value into a float, which loses its higher "
                 "derivatives: write them with autograd's functions, not with math's"
@@ -332,7 +332,7 @@ def record(primitive: Primitive, parents: tuple[Value, ...]) -> Value:
     tracked = [parent.requires_grad for parent in parents]
     builtin = primitive.is_builtin  # if so, its functions are called without more ado
     data = primitive.value(*numbers) if builtin else primitive.evaluate(*numbers)
-    mode = modes.modes
+    mode = modes.current
     if not (mode.recording and True in tracked):
         if mode.detecting:
             modes.check_constant(primitive, parents, data)

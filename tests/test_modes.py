@@ -30,11 +30,11 @@ from autograd import (
     tanh,
     where,
 )
-from autograd.modes import modes, switched
+from autograd.modes import current, switched
 
 
 def states() -> tuple[bool, ...]:
-    return (modes.recording, modes.locating, modes.detecting, modes.symbolic)
+    return (current.recording, current.locating, current.detecting, current.symbolic)
 
 
 USUAL = (True, False, False, False)
