@@ -572,11 +572,12 @@ def _trained(recipe: str, folder: Path | None, **wanted: Any) -> Any:
 
 @contextlib.contextmanager
 def _training_problems_in_a_line() -> Iterator[None]:
+    from autograd.drawing import RenderingError
     from nn.training import DivergedError
 
     try:
         yield
-    except (ValueError, DivergedError) as error:
+    except (ValueError, DivergedError, RenderingError) as error:
         raise WrongUse(str(error)) from None
 
 

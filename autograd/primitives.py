@@ -1077,7 +1077,7 @@ def softmax(xs: Iterable[Any]) -> list[Any]:
     >>> softmax([0.0, 0.0]), softmax([1000.0, 0.0])
     ([0.5, 0.5], [1.0, 0.0])
     """
-    return [exp(x) for x in log_softmax(xs)]
+    return [exp(x) for x in log_softmax(_listed("softmax", xs, at_least_one=True))]
 
 
 def _listed(name: str, xs: Any, at_least_one: bool = False) -> list[Any]:

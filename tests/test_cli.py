@@ -550,6 +550,15 @@ def test_train_without_its_packages_is_one_sentence(
     assert len(outcome.err.splitlines()) == 1
 
 
+def test_train_without_graphviz_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("autograd.drawing.render._commands", lambda form: iter(()))
+    outcome = stepgrad("train", "iris", "--epochs", "1", "--folder", str(tmp_path))
+    assert outcome.status == 2
+    assert outcome.err.splitlines()[-1].startswith("stepgrad: no Graphviz was found")
+
+
 def test_train_with_an_impossible_number_is_one_line(tmp_path: Path) -> None:
     outcome = stepgrad("train", "iris", "--epochs", "0", "--folder", str(tmp_path))
     assert outcome.status == 2

@@ -428,5 +428,11 @@ def test_a_softmax_says_what_is_no_number(function: Any, entry: Any) -> None:
         function([Value(1.0), entry])
 
 
+@pytest.mark.parametrize("function", [autograd.softmax, autograd.log_softmax, autograd.logsumexp])
+def test_a_function_of_no_numbers_calls_itself_by_its_own_name(function: Any) -> None:
+    with pytest.raises(ValueError, match=f"^{function.__name__} needs at least one number"):
+        function([])
+
+
 def test_a_softmax_of_an_integer_too_large_for_a_float_is_that_of_inf() -> None:
     assert str(autograd.softmax([10**400, 1.0])) == str(autograd.softmax([math.inf, 1.0]))
