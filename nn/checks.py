@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from numbers import Integral
 from typing import Any
 
-from autograd import Value
+from autograd import Value, primitives
 
 
 def positive_count(what: str, number: Any) -> int:
@@ -36,10 +36,10 @@ def as_values(module: Any, x: Any, count: int) -> list[Value]:
     ValueError: this neuron takes 3 inputs, got 2
     """
     if isinstance(x, (str, bytes)) or not isinstance(x, Iterable):
-        raise TypeError(f"{module} takes a list of {count} inputs, got {x!r}")
+        raise TypeError(f"{module} takes a list of {amount(count, 'input')}, got {x!r}")
     inputs = list(x)
     if len(inputs) != count:
-        raise ValueError(f"{module} takes {count} inputs, got {len(inputs)}")
+        raise ValueError(f"{module} takes {amount(count, 'input')}, got {len(inputs)}")
     return [as_value(module, entry) for entry in inputs]
 
 
@@ -61,3 +61,35 @@ def as_value(module: Any, entry: Any) -> Value:
         raise TypeError(
             f"{module} takes numbers or Values as inputs, got a {type(entry).__name__}{hint}"
         ) from None
+
+
+def require_kind(condition: bool, what: str, got: Any) -> None:
+    """Raise TypeError if an argument is not of the kind that is needed.
+
+    >>> require_kind(False, "fit needs a Module as model", 3)
+    Traceback (most recent call last):
+        ...
+    TypeError: fit needs a Module as model, got int '3'
+    """
+    if not condition:
+        raise TypeError(f"{what}, got {primitives.describe(got)}")
+
+
+def has_methods(part: Any, *methods: str) -> bool:
+    """Return whether something has these methods, and is not a class that was not called.
+
+    >>> has_methods([], "append"), has_methods(list, "append"), has_methods(None, "append")
+    (True, False, False)
+    """
+    return not isinstance(part, type) and all(
+        callable(getattr(part, method, None)) for method in methods
+    )
+
+
+def amount(number: int, noun: str) -> str:
+    """Return how many there are as text.
+
+    >>> amount(1, "row"), amount(2, "row")
+    ('1 row', '2 rows')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from autograd import primitives, real
-from nn.checks import positive_count
+from nn.checks import amount, positive_count
 from nn.init import generator
 from nn.shapes import counted, is_sequence, shape
 
@@ -20,9 +20,9 @@ def batches(
     X: Samples,
     y: Samples,
     size: int | None = None,
-    *,
     shuffle: bool = False,
     seed: int | Random | None = None,
+    *,
     drop_last: bool = False,
     finite: bool = True,
 ) -> Iterator[Batch]:
@@ -78,8 +78,8 @@ def samples(X: Samples, y: Samples, *, finite: bool = True) -> Batch:
     rows, targets = _Table("X", X), _Table("y", y)
     if len(rows.rows) != len(targets.rows):
         raise ValueError(
-            f"there must be one target per row, got {len(rows.rows)} rows, "
-            f"{len(targets.rows)} targets"
+            f"there must be one target per row, got {amount(len(rows.rows), 'row')}, "
+            f"{amount(len(targets.rows), 'target')}"
         )
     if not rows.rows:
         raise ValueError("there are no samples")
@@ -105,7 +105,7 @@ def portions(
     """
     size = len(order) if size is None else positive_count("the size of a batch", size)
     if drop_last and size > len(order):
-        raise ValueError(f"there are {len(order)} samples, too few for a batch of {size}")
+        raise ValueError(f"a batch of {size} is too large for {amount(len(order), 'sample')}")
     end = len(order) - len(order) % size if drop_last else len(order)
     parts = [order[start : start + size] for start in range(0, end, size)]
     return (([rows[k] for k in part], [targets[k] for k in part]) for part in parts)

@@ -20,6 +20,7 @@ from autograd import Value, relu
 from autograd.files import write_whole
 from autograd.nested import flatten
 from autograd.sweep import topological_order
+from nn.checks import has_methods, require_kind
 from nn.data import Batch, samples
 from nn.module import Module, in_mode, watching
 from nn.plots import BLUE, FAINT, GREEN, INK, ORANGE, as_png, new_figure, set_axes
@@ -182,6 +183,7 @@ def gradient_report(
 
     Raises:
         ValueError: if there are data and no loss, or neither data nor gradients.
+        TypeError: if an argument is of the wrong kind.
 
     >>> from nn import MLP, losses
     >>> from optim import SGD
@@ -192,6 +194,17 @@ def gradient_report(
     """
     if (data is None) != (loss is None):
         raise ValueError("gradient_report needs data and a loss, or neither of them")
+    require_kind(isinstance(model, Module), "gradient_report needs a Module as model", model)
+    require_kind(
+        loss is None or callable(loss),
+        "gradient_report needs a function as loss, such as nn.losses.mse",
+        loss,
+    )
+    require_kind(
+        optimizer is None or has_methods(optimizer, "step", "state_dict", "load_state_dict"),
+        "gradient_report needs an optimizer of optim",
+        optimizer,
+    )
     shown = [part for part in parts(model) if part.parameters or not part.holds_parts]
     with _unchanged(model, optimizer):
         outputs: Outputs = {}

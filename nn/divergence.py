@@ -21,20 +21,24 @@ class Divergence(ArithmeticError):
     """A step of training met nan or inf; the message is the diagnosis."""
 
 
-def check_loss(model: Module, compute: Callable[[], Any], loss: Any) -> None:
+def check_loss(
+    model: Module, before: dict[Value, float], compute: Callable[[], Any], loss: Any
+) -> None:
     """Raise Divergence if a loss is nan or inf.
 
     Args:
         model: the model, with the parameters that the loss was computed with.
+        before: what the model's numbers were before the step.
         compute: computes the loss again.
         loss: the loss.
     """
     if math.isfinite(float(loss)):
         return
     for name, value in model.named_values():
-        if not math.isfinite(value.data):
+        number = before.get(value, value.data)
+        if not math.isfinite(number):
             raise Divergence(
-                f"the loss is {float(loss)}, since {name} was {value.data} before the step: give "
+                f"the loss is {float(loss)}, since {name} was {number} before the step: give "
                 "the model finite numbers to begin with"
             )
     place, largest = _look_at_outputs(model, compute)

@@ -163,7 +163,8 @@ class Module:
 
         Raises:
             KeyError: if a name is missing, or there is one that the module doesn't have.
-            TypeError: if an entry is not a real number. The module is unchanged then.
+            TypeError: if it is not a dict, or an entry not a real number. The module is
+                unchanged then.
 
         >>> from nn import Neuron
         >>> neuron = Neuron(1)
@@ -173,6 +174,8 @@ class Module:
             ...
         KeyError: 'this Neuron cannot load this state: b is missing; c is unknown'
         """
+        if not isinstance(state, Mapping):
+            raise TypeError(f"a state is a dict of numbers by name, got a {type(state).__name__}")
         values = dict(self.named_values())
         problems = [
             *_listed(values.keys() - state.keys(), "missing"),
@@ -182,8 +185,14 @@ class Module:
             kind = type(self).__name__
             raise KeyError(f"this {kind} cannot load this state: {'; '.join(problems)}")
         numbers = {name: _number(name, state[name]) for name in values}
-        for name, value in values.items():
-            value.data = numbers[name]
+        before = self.state_dict()
+        try:
+            for name, value in values.items():
+                value.data = numbers[name]
+        except BaseException:  # Ctrl-C too may come when only some numbers are set
+            for name, value in values.items():
+                value.data = before[name]
+            raise
 
     def summary(self, x: Any = None) -> "Summary":
         """Return a table of the modules inside with the numbers of their parameters.

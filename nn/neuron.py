@@ -137,6 +137,7 @@ class MLP(Module):
             )
         if not sizes:
             raise ValueError("an MLP needs the size of at least one layer")
+        activation = activations.find(activation)  # said now, even if no layer uses it
         rng = init.generator(seed)
         all_activations = [activation] * (len(sizes) - 1) + [output_activation]
         self.layers = [

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from autograd.files import write_whole
 from autograd.formula import visible
+from nn.checks import require_kind
 from nn.module import Module
 
 FORMAT = "stepgrad network"
@@ -39,6 +40,7 @@ def save(model: Module, path: str | os.PathLike[str]) -> Path:
 
     Raises:
         OSError: if the file can't be written.
+        TypeError: if model is not a Module.
 
     >>> import tempfile
     >>> from nn import Neuron
@@ -48,6 +50,7 @@ def save(model: Module, path: str | os.PathLike[str]) -> Path:
     >>> other.state_dict() == neuron.state_dict()
     True
     """
+    require_kind(isinstance(model, Module), "save needs a Module as model", model)
     entries = [
         f"  {json.dumps(name)}: {json.dumps(entry, allow_nan=False)}"
         for name, entry in _nested(model.state_dict()).items()
@@ -70,6 +73,7 @@ def load(model: Module, path: str | os.PathLike[str]) -> None:
         LoadError: if the file is not one that `save` wrote, is damaged, or belongs to another
             network: the message names entries that are missing, unexpected or misshapen.
         OSError: if the file can't be read.
+        TypeError: if model is not a Module.
 
     >>> import tempfile
     >>> from nn import Neuron
@@ -79,6 +83,7 @@ def load(model: Module, path: str | os.PathLike[str]) -> None:
         ...
     nn.saving.LoadError: neuron.json belongs to another network: w has 2 numbers instead of 3
     """
+    require_kind(isinstance(model, Module), "load needs a Module as model", model)
     path = Path(path)
     wanted = model.state_dict()
     limit = _ROOM + sum(2 * len(name) + 100 for name in wanted)

@@ -11,11 +11,12 @@ from typing import Any, Literal, Protocol
 import optim
 from autograd import Value, no_grad
 from autograd.optional import needed
-from nn.checks import positive_count
+from nn.checks import has_methods, positive_count, require_kind
 from nn.data import Batch, Samples, portions, samples
 from nn.divergence import Divergence, check_gradients, check_loss, check_parameters
 from nn.init import generator
 from nn.module import Module, in_mode
+from optim.checks import require_number
 from optim.clipping import clip_grad_norm, clip_grad_value
 
 Data = tuple[Samples, Samples]
@@ -178,7 +179,8 @@ def fit(
     Raises:
         ValueError: if there are no samples, not as many targets as rows, or an option is out of
             its range.
-        TypeError: if an entry of the data is not a number, or the loss is not a Value.
+        TypeError: if an entry of the data is not a number, the loss is not a Value, or an
+            argument is of the wrong kind.
         DivergedError: if the loss, a gradient or a parameter becomes nan or inf. The model
             and the optimizer are as they were before that step.
         ImportError: if a progress bar is wanted and tqdm is not installed.
@@ -191,6 +193,10 @@ def fit(
     >>> print(f"{history.loss[-1]:.6f} {model([5.0])[0]:.4f}")
     0.000000 7.0000
     """
+    _require_functions("fit", model, loss, accuracy)
+    _require_movers(optimizer, schedule)
+    callbacks = _checked_callbacks(callbacks)
+    _require_limits(clip_norm, clip_value, stop_at_loss, min_delta)
     positive_count("the number of epochs", epochs)
     if schedule_per not in ("epoch", "batch"):
         raise ValueError(f'schedule_per is "epoch" or "batch", got {schedule_per!r}')
@@ -198,7 +204,6 @@ def fit(
     trained_on = samples(*pair("data", data))
     held_out = None if validation is None else samples(*pair("validation", validation))
     stopping = _Stopping(model, stop_at_loss, patience, min_delta, restore_best)
-    callbacks = list(callbacks)
     rng = generator(seed)
     order = list(range(len(trained_on[0])))
     history = History()
@@ -259,12 +264,13 @@ def evaluate(
 
     Raises:
         ValueError: if there are no samples, or not as many targets as rows.
-        TypeError: if an entry of the data is not a number.
+        TypeError: if an entry of the data is not a number, or an argument is of the wrong kind.
 
     >>> from nn import MLP, losses
     >>> evaluate(MLP(1, [2]), ([[0.0], [0.0]], [0, 1]), losses.cross_entropy, is_correct)
     [0.6931471805599453, 0.5]
     """
+    _require_functions("evaluate", model, loss, accuracy)
     batch = samples(*pair("data", data))
     return _measured(model, batch, loss, accuracy, batched)
 
@@ -325,7 +331,7 @@ class _Trainer:
                 "fit needs a loss that returns one Value for a batch, "
                 f"got a {type(batch_loss).__name__}"
             )
-        check_loss(self.model, compute, batch_loss)
+        check_loss(self.model, before, compute, batch_loss)
         self.optimizer.zero_grad()
         batch_loss.backward()
         check_gradients(self.parameters, compute)
@@ -444,6 +450,47 @@ def pair(what: str, data: Any) -> Data:
             + (f" of {len(data)}" if isinstance(data, (tuple, list)) else "")
         )
     return data[0], data[1]
+
+
+def _require_functions(caller: str, model: Any, loss: Any, accuracy: Any) -> None:
+    require_kind(isinstance(model, Module), f"{caller} needs a Module as model", model)
+    require_kind(callable(loss), f"{caller} needs a function as loss, such as nn.losses.mse", loss)
+    require_kind(
+        accuracy is None or callable(accuracy),
+        f"{caller} needs a function as accuracy, such as nn.is_correct",
+        accuracy,
+    )
+
+
+def _require_movers(optimizer: Any, schedule: Any) -> None:
+    require_kind(
+        has_methods(optimizer, "zero_grad", "step"),
+        "fit needs an optimizer of optim, such as optim.SGD(model.parameters(), lr=0.1)",
+        optimizer,
+    )
+    require_kind(
+        schedule is None or has_methods(schedule, "step"),
+        "fit needs a schedule of optim.schedules",
+        schedule,
+    )
+
+
+def _require_limits(clip_norm: Any, clip_value: Any, stop_at_loss: Any, min_delta: Any) -> None:
+    for what, limit in (("clip_norm", clip_norm), ("clip_value", clip_value)):
+        if limit is not None:
+            require_number(f"fit's {what}", limit)
+    if stop_at_loss is not None:
+        require_number("fit's stop_at_loss", stop_at_loss, least=None)
+    require_number("fit's min_delta", min_delta, least=None)
+
+
+def _checked_callbacks(callbacks: Any) -> list[Callable[[History], Any]]:
+    what = "fit needs a list of functions as callbacks"
+    require_kind(isinstance(callbacks, Iterable), what, callbacks)
+    listed = list(callbacks)
+    for callback in listed:
+        require_kind(callable(callback), what, callback)
+    return listed
 
 
 def _step(schedule: Any, loss: float) -> None:

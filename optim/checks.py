@@ -1,5 +1,6 @@
 """Checks of arguments, with errors in the user's terms."""
 
+from collections.abc import Iterable
 from numbers import Integral, Real
 from typing import Any
 
@@ -63,6 +64,8 @@ def values_of(function: str, parameters: Any) -> list[Value]:
             f"{function} takes a list of Values, got a {type(given).__name__}: "
             "give its parameters()"
         )
+    if not isinstance(given, Iterable):
+        raise TypeError(f"{function} takes a list of Values, got a {type(given).__name__}")
     values = list(given)
     for value in values:
         if not isinstance(value, Value):

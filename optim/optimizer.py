@@ -94,6 +94,10 @@ class Optimizer:
         >>> [group["lr"] for group in optimizer.param_groups]
         [0.1, 0.01]
         """
+        if not isinstance(group, Mapping):
+            raise TypeError(
+                f'a group of parameters is a dict with "params", got a {type(group).__name__}'
+            )
         if "params" not in group:
             raise ValueError('a group of parameters is a dict with "params", got none')
         params = _checked_params(group["params"])
@@ -195,7 +199,8 @@ class Optimizer:
             )
         if len(states) != sum(map(len, places)):
             raise ValueError(
-                f"the saved optimizer remembers {len(states)} parameters of {sum(map(len, places))}"
+                f"the saved optimizer remembers {amount(len(states), 'parameter')} of "
+                f"{sum(map(len, places))}"
             )
         all_options = [
             {name: option for name, option in group.items() if name != "params"}
@@ -207,9 +212,20 @@ class Optimizer:
             self._check_options(options)
             for parameter in group["params"]:
                 state[parameter] = self._checked_state(parameter, next(memory), options)
-        for group, options in zip(self.param_groups, all_options, strict=True):
-            group.update(options)
-        self.state = state
+        self._set(all_options, state)
+
+    def _set(self, all_options: Iterable[Options], state: dict[Value, State]) -> None:
+        """Set each group's options and the memory; a Ctrl-C in between leaves them as they were."""
+        before, memory = [self._options(group) for group in self.param_groups], self.state
+        try:
+            for group, options in zip(self.param_groups, all_options, strict=True):
+                group.update(options)
+            self.state = state
+        except BaseException:
+            for group, options in zip(self.param_groups, before, strict=True):
+                group.update(options)
+            self.state = memory
+            raise
 
     def _options(self, group: Mapping[str, Any]) -> Options:
         return {name: group[name] for name in self.defaults}
@@ -264,7 +280,7 @@ class Optimizer:
         groups = [
             ", ".join(
                 [
-                    f"{len(group['params'])} parameters",
+                    amount(len(group["params"]), "parameter"),
                     *(f"{name}={option}" for name, option in self._options(group).items()),
                 ]
             )
@@ -351,3 +367,12 @@ def _as_float(what: str, number: Any) -> float:
         raise TypeError(f"{what} is a real number, got {number!r}") from None
     require_room(what, number)
     return converted
+
+
+def amount(number: int, noun: str) -> str:
+    """Return how many there are as text.
+
+    >>> amount(1, "parameter"), amount(2, "parameter")
+    ('1 parameter', '2 parameters')
+    """
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -7,6 +7,7 @@ from typing import Any
 from autograd import Value, dot, gradients
 from autograd.optional import needed
 from optim.checks import values_of
+from optim.optimizer import amount
 
 
 class ScipyFunction:
@@ -18,6 +19,8 @@ class ScipyFunction:
     """
 
     def __init__(self, f: Callable[..., Any], params: Iterable[Value]) -> None:
+        if not callable(f):
+            raise TypeError(f"as_scipy takes a function, got a {type(f).__name__}")
         self.params = values_of("as_scipy", params)
         for value in self.params:
             if not value.is_leaf:
@@ -78,7 +81,10 @@ class ScipyFunction:
     def _numbers(self, what: str, array: Any) -> list[float]:
         numbers: list[float] = self._array(array).ravel().tolist()
         if len(numbers) != len(self.params):
-            raise ValueError(f"{what} has {len(numbers)} numbers for {len(self.params)} Values")
+            raise ValueError(
+                f"{what} has {amount(len(numbers), 'number')} for "
+                f"{amount(len(self.params), 'Value')}"
+            )
         return numbers
 
     def _array(self, numbers: Any) -> Any:
@@ -102,7 +108,7 @@ def as_scipy(f: Callable[..., Any], params: Iterable[Value]) -> ScipyFunction:
         second derivatives take ``hessp=fun.hessp``.
 
     Raises:
-        TypeError: if a parameter is not a Value.
+        TypeError: if f is not a function, or a parameter not a Value.
         ValueError: if one is the result of an operation.
         ImportError: if NumPy is not installed.
 

@@ -5,6 +5,7 @@ from numbers import Integral
 from typing import Any
 
 from autograd import dot, log_softmax, real, sum
+from nn.checks import amount
 from nn.losses.pairs import check_numbers, check_reduction, reduced
 from nn.shapes import counted, is_sequence, shape
 
@@ -126,7 +127,8 @@ class _Rule:
         if not is_sequence(target) or len(target) != len(input):
             number = len(target) if is_sequence(target) else "a single one"
             raise ValueError(
-                f"{self.loss} needs one target per sample, got {number} for {len(input)} samples"
+                f"{self.loss} needs one target per sample, got {number} for "
+                f"{amount(len(input), 'sample')}"
             )
         losses, shares = [], []
         for number, (row, wanted) in enumerate(zip(input, target, strict=True)):

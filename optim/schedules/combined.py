@@ -1,12 +1,12 @@
 """Schedules made of schedules: one after the other, or all at once."""
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from optim.checks import require_list, require_whole
 from optim.optimizer import Optimizer, require
-from optim.schedules.scheduler import LRScheduler, Schedule
+from optim.schedules.scheduler import LRScheduler, Schedule, all_or_nothing
 
 
 class _Combined(LRScheduler):
@@ -56,16 +56,16 @@ class _Combined(LRScheduler):
             "schedulers",
             states,
         )
-        before = [scheduler.state_dict() for scheduler in self.schedulers]
-        lrs = self._lrs()
-        try:
-            _load(self.schedulers, states)
+        with all_or_nothing(self):
+            for scheduler, state in zip(self.schedulers, states, strict=True):
+                scheduler.load_state_dict(state)
             super().load_state_dict(saved)
-        except BaseException:
-            _load(self.schedulers, before)
-            for group, lr in zip(self._groups(), lrs, strict=True):
-                group["lr"] = lr
-            raise
+
+    def members(self) -> Iterator[Schedule]:
+        """Yield this schedule, and those that it is made of."""
+        yield self
+        for scheduler in self.schedulers:
+            yield from scheduler.members()
 
 
 class SequentialLR(_Combined):
@@ -139,12 +139,13 @@ class SequentialLR(_Combined):
         epoch = self.last_epoch + 1
         active = self._active(epoch)
         scheduler = self.schedulers[active]
-        if active > 0 and self.milestones[active - 1] == epoch:
-            self._restart(scheduler, scheduler.base_lrs)
-        else:
-            scheduler.step()
-            self._last_lr = self._lrs()
-        self.last_epoch = epoch
+        with all_or_nothing(self):
+            if active > 0 and self.milestones[active - 1] == epoch:
+                self._restart(scheduler, scheduler.base_lrs)
+            else:
+                scheduler.step()
+                self._last_lr = self._lrs()
+            self.last_epoch = epoch
 
     def _active(self, epoch: float) -> int:
         return bisect_right(self.milestones, epoch)
@@ -202,12 +203,8 @@ class ChainedScheduler(_Combined):
 
     def step(self) -> None:
         """Go on to the next epoch with every schedule."""
-        for scheduler in self.schedulers:
-            scheduler.step()
-        self.last_epoch += 1
-        self._last_lr = self._lrs()
-
-
-def _load(schedulers: Sequence[LRScheduler], states: Sequence[Mapping[str, Any]]) -> None:
-    for scheduler, state in zip(schedulers, states, strict=True):
-        scheduler.load_state_dict(state)
+        with all_or_nothing(self):
+            for scheduler in self.schedulers:
+                scheduler.step()
+            self.last_epoch += 1
+            self._last_lr = self._lrs()

@@ -6,7 +6,7 @@ from typing import SupportsFloat
 
 from optim.checks import require_list, require_number, require_whole
 from optim.optimizer import Optimizer, require
-from optim.schedules.scheduler import Schedule, per_group
+from optim.schedules.scheduler import Schedule, all_or_nothing, per_group
 
 
 class ReduceLROnPlateau(Schedule):
@@ -101,7 +101,13 @@ class ReduceLROnPlateau(Schedule):
             TypeError: if the measure is not a number.
             ValueError: if the optimizer was given more groups since the schedule was made.
         """
+        if isinstance(metrics, str) or not hasattr(metrics, "__float__"):
+            raise TypeError(f"a measure is a number or a Value, got {metrics!r}")
         measure = float(metrics)
+        with all_or_nothing(self):
+            self._note(measure)
+
+    def _note(self, measure: float) -> None:
         lrs = self._lrs()
         self.last_epoch += 1
         if self._is_better(measure):

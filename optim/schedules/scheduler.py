@@ -2,7 +2,8 @@
 
 import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 from optim.checks import require_number, require_whole
@@ -65,20 +66,17 @@ class Schedule:
                 f"a saved {type(self).__name__} is a dict with {', '.join(sorted(expected))}, as "
                 "its state_dict returns it"
             )
-        before = dict(vars(self))
-        groups = [dict(group) for group in self.optimizer.param_groups]
-        own = before.keys() - self.unsaved
-        vars(self).update({name: copy.deepcopy(saved[name]) for name in own})
-        try:
+        own = vars(self).keys() - self.unsaved
+        with all_or_nothing(self):
+            vars(self).update({name: copy.deepcopy(saved[name]) for name in own})
             self._check_progress(saved["lrs"])
             self.check()
             self._set_lrs(saved["lrs"])
             self._last_lr = list(saved["_last_lr"])
-        except BaseException:
-            vars(self).update(before)
-            for group, options in zip(self.optimizer.param_groups, groups, strict=True):
-                group.update(options)
-            raise
+
+    def members(self) -> "Iterator[Schedule]":
+        """Yield this schedule, and those that it is made of."""
+        yield self
 
     def _check_progress(self, lrs: Any) -> None:
         require_number("the saved last_epoch", self.last_epoch)
@@ -170,9 +168,38 @@ class LRScheduler(Schedule):
         self._go_to(self.last_epoch + 1)
 
     def _go_to(self, epoch: float) -> None:
-        lrs = [self.next_lr(epoch, lr, group) for group, lr in enumerate(self._lrs())]
-        self.last_epoch = epoch
-        self._set_lrs(lrs)
+        with all_or_nothing(self):
+            lrs = [self.next_lr(epoch, lr, group) for group, lr in enumerate(self._lrs())]
+            self.last_epoch = epoch
+            self._set_lrs(lrs)
+
+
+@contextmanager
+def all_or_nothing(schedule: Schedule) -> Iterator[None]:
+    """Undo what a with block did to a schedule and its optimizer's options if it is interrupted.
+
+    >>> from autograd import Value
+    >>> from optim import SGD
+    >>> from optim.schedules import ExponentialLR
+    >>> schedule = ExponentialLR(SGD([Value(1.0)], lr=1.0), gamma=0.5)
+    >>> try:
+    ...     with all_or_nothing(schedule):
+    ...         schedule.step()
+    ...         raise KeyboardInterrupt
+    ... except KeyboardInterrupt:
+    ...     print(schedule.last_epoch, schedule.optimizer.param_groups[0]["lr"])
+    0 1.0
+    """
+    before = [(member, dict(vars(member))) for member in schedule.members()]
+    groups = [(group, dict(group)) for group in schedule.optimizer.param_groups]
+    try:
+        yield
+    except BaseException:
+        for member, attributes in before:
+            vars(member).update(attributes)
+        for group, options in groups:
+            group.update(options)
+        raise
 
 
 def initial_lrs(optimizer: Optimizer) -> list[float]:

@@ -92,7 +92,7 @@ FRAME = pd.DataFrame({"a": [1.0, 2.0], "b": [3.0, None]}, index=["x", "y"])
 @pytest.mark.parametrize(
     ("arguments", "error", "words"),
     [
-        (([1, 2], [1]), ValueError, "2 rows, 1 targets"),
+        (([1, 2], [1]), ValueError, "2 rows, 1 target$"),
         (([], []), ValueError, "no samples"),
         (([1], [1], 0), ValueError, "size of a batch .* got 0"),
         (([1], [1], 1.5), ValueError, "size of a batch .* got 1.5"),
@@ -130,5 +130,10 @@ def test_nan_is_let_through_if_that_is_wanted() -> None:
 
 
 def test_dropping_all_samples_is_refused() -> None:
-    with pytest.raises(ValueError, match="2 samples, too few for a batch of 3"):
+    with pytest.raises(ValueError, match="a batch of 3 is too large for 2 samples"):
         batches([1, 2], [1, 2], 3, drop_last=True)
+
+
+def test_size_shuffle_and_seed_may_be_given_by_position() -> None:
+    by_name = batches(list(range(9)), list(range(9)), size=2, shuffle=True, seed=3)
+    assert list(batches(list(range(9)), list(range(9)), 2, True, 3)) == list(by_name)

@@ -246,3 +246,17 @@ def test_the_plot(tmp_path: Path, dead: bool) -> None:
 
 def test_every_verdict_has_its_advice() -> None:
     assert {"vanishing", "exploding", "dead", "not finite"} <= ADVICE.keys()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"model": None}, "gradient_report needs a Module as model, got NoneType"),
+        ({"loss": "mse"}, "gradient_report needs a function as loss, .*, got str 'mse'"),
+        ({"optimizer": "adam"}, "gradient_report needs an optimizer of optim, got str 'adam'"),
+    ],
+)
+def test_arguments_of_the_wrong_kind_are_told(arguments: dict[str, Any], words: str) -> None:
+    usual = {"model": MLP(4, [1]), "data": DATA, "loss": losses.mse}
+    with pytest.raises(TypeError, match=words):
+        gradient_report(**usual | arguments)

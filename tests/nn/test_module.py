@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 import autograd
 from autograd import Value
 from nn import MLP, Layer, Module, Neuron, activations, init
+from tests.optim.interrupting import left_by_ctrl_c
 
 
 class Line(Module):
@@ -311,6 +312,9 @@ def test_no_two_neurons_begin_alike() -> None:
         (lambda: MLP(2, 3), TypeError, r"list of its layers. sizes, such as \[8, 1\], got 3"),
         (lambda: MLP(2, [3, 0]), ValueError, "Layer's number of outputs .* got 0"),
         (lambda: Neuron(1, "tahn"), ValueError, "no activation 'tahn': choose one of .*tanh"),
+        (lambda: MLP(2, [1], activation="tahn"), ValueError, "no activation 'tahn'"),
+        (lambda: Neuron(1)([1.0, 2.0]), ValueError, r"takes 1 input, got 2"),
+        (lambda: Neuron(1)(1.0), TypeError, r"takes a list of 1 input, got 1.0"),
         (lambda: Neuron(1, 3), TypeError, "an activation is a name or a function, got 3"),
     ],
 )
@@ -318,3 +322,22 @@ def test_errors_say_what_is_wrong(call: Any, error: Any, words: str) -> None:
     with pytest.raises(error, match=words) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+def test_ctrl_c_while_a_state_is_loaded_leaves_all_or_nothing() -> None:
+    new = {"w[0]": 5.0, "w[1]": 6.0, "b": 7.0}
+    old = Neuron(2, seed=0).state_dict()
+
+    def make() -> tuple[Any, Any]:
+        neuron = Neuron(2, seed=0)
+        return lambda: neuron.load_state_dict(new), neuron.state_dict
+
+    left = left_by_ctrl_c(make)
+    assert len(left) > 10
+    assert all(state in (old, new) for state in left)
+
+
+@pytest.mark.parametrize("state", [None, [1.0], "w"])
+def test_a_state_that_is_no_dict_is_told(state: Any) -> None:
+    with pytest.raises(TypeError, match="a state is a dict of numbers by name, got a "):
+        Neuron(1).load_state_dict(state)

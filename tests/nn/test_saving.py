@@ -234,3 +234,10 @@ def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
         load(Neuron(2), tmp_path / "nowhere.json")
     with pytest.raises(FileNotFoundError):
         save(Neuron(2), tmp_path / "no folder" / "model.json")
+
+
+def test_what_is_no_network_is_told(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="save needs a Module as model, got NoneType"):
+        save(None, tmp_path / "none.json")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="load needs a Module as model, got str 'file'"):
+        load("file", Neuron(1))  # type: ignore[arg-type]

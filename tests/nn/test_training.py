@@ -368,6 +368,13 @@ def test_the_operation_of_the_loss_that_fails_is_named() -> None:
     assert "test_training.py" in message
 
 
+def test_running_statistics_that_overflow_are_not_taken_for_the_cause() -> None:
+    model = Sequential(Linear(1, 2), BatchNorm1d(2), Linear(2, 1))
+    data = [[0.0], [1.0], [3.0]], [0.0, 1.0, 1.0]
+    with pytest.raises(DivergedError, match=r"in epoch 2: .* try a smaller learning rate"):
+        run(model, data, lr=1e200, epochs=9, batched=True)
+
+
 def test_a_gradient_that_is_not_finite_is_named() -> None:
     def loss(outputs: Any, targets: Any) -> Any:
         return sqrt(outputs[0] * outputs[0])
@@ -401,7 +408,7 @@ def test_a_parameter_that_is_nan_from_the_beginning_is_named() -> None:
         ({"data": [[0.0]]}, TypeError, r"data is a pair \(X, y\) .* got a list of 1"),
         ({"validation": [[0.0]]}, TypeError, r"validation is a pair \(X, y\)"),
         ({"data": ([[0.0], [math.nan]], [1.0, 2.0])}, ValueError, "row 1 of X has nan"),
-        ({"data": ([[0.0]], [1.0, 2.0])}, ValueError, "1 rows, 2 targets"),
+        ({"data": ([[0.0]], [1.0, 2.0])}, ValueError, "1 row, 2 targets"),
         ({"validation": ([["a"]], [1.0])}, TypeError, "row 0 of X has str 'a'"),
         ({"loss": lambda outputs, targets: outputs}, TypeError, "returns one Value .* got a list"),
         ({"loss": lambda outputs, targets: 0.5}, TypeError, "returns one Value .* got a float"),
@@ -412,6 +419,39 @@ def test_what_does_not_fit_is_refused(options: dict[str, Any], error: Any, words
     with pytest.raises(error, match=words):
         run(model, **options)
     assert model.c.data == 0.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"model": None}, "fit needs a Module as model, got NoneType"),
+        ({"loss": "mse"}, "fit needs a function as loss, such as nn.losses.mse, got str 'mse'"),
+        ({"optimizer": None}, "fit needs an optimizer of optim, .*SGD.*, got NoneType"),
+        ({"optimizer": SGD}, "fit needs an optimizer of optim, .*SGD.*, got type"),
+        ({"accuracy": 3}, "fit needs a function as accuracy, such as nn.is_correct, got int"),
+        ({"schedule": "cosine"}, "fit needs a schedule of optim.schedules, got str 'cosine'"),
+        ({"callbacks": [1]}, "fit needs a list of functions as callbacks, got int '1'"),
+        ({"callbacks": print}, "fit needs a list of functions as callbacks, got builtin"),
+        ({"clip_norm": "1"}, "fit's clip_norm is a number, got '1'"),
+        ({"clip_value": "1"}, "fit's clip_value is a number, got '1'"),
+        ({"stop_at_loss": "1"}, "fit's stop_at_loss is a number, got '1'"),
+        ({"min_delta": None}, "fit's min_delta is a number, got None"),
+    ],
+)
+def test_arguments_of_the_wrong_kind_are_told_before_anything_is_done(
+    arguments: dict[str, Any], words: str
+) -> None:
+    model = Constant()
+    usual = {"model": model, "loss": losses.mse, "optimizer": SGD(model.parameters(), lr=0.5)}
+    with pytest.raises(TypeError, match=words) as caught:
+        fit(data=ONE, **usual | arguments)
+    assert "\n" not in str(caught.value)
+    assert model.asked == []
+
+
+def test_evaluate_tells_arguments_of_the_wrong_kind() -> None:
+    with pytest.raises(TypeError, match="evaluate needs a function as loss"):
+        evaluate(Constant(), ONE, "mse")  # type: ignore[arg-type]
 
 
 # What is told.

@@ -150,3 +150,8 @@ def test_errors(
 def test_a_norm_type_that_is_none(norm_type: float) -> None:
     with pytest.raises(ValueError, match="norm_type is a number"):
         clip_grad_norm(parameters(1.0), 1.0, norm_type)
+
+
+def test_parameters_that_are_no_list_are_told() -> None:
+    with pytest.raises(TypeError, match="clip_grad_norm takes a list of Values, got a NoneType"):
+        clip_grad_norm(None, 1.0)  # type: ignore[arg-type]

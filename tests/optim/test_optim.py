@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from autograd import Value
 from optim import SGD, Adam, Optimizer
+from tests.optim.interrupting import left_by_ctrl_c
 
 CASES: list[tuple[type[Optimizer], dict[str, Any]]] = [
     (SGD, {"lr": 0.1}),
@@ -286,8 +287,26 @@ def test_ctrl_c_at_any_line_of_a_step_leaves_all_or_nothing(stop: int) -> None:
     assert ([x.data, y.data], optimizer.state_dict()["state"]) in states[1:]
 
 
+def test_ctrl_c_while_a_state_is_loaded_leaves_all_or_nothing() -> None:
+    def two_groups(lr: float, steps: int) -> Adam:
+        optimizer = Adam([{"params": [Value(1.0)]}, {"params": [Value(2.0)]}], lr=lr)
+        run(optimizer, [[1.0, -3.0]] * steps)
+        return optimizer
+
+    old, new = two_groups(0.1, 1).state_dict(), two_groups(0.5, 2).state_dict()
+
+    def make() -> tuple[Any, Any]:
+        optimizer = two_groups(0.1, 1)
+        return lambda: optimizer.load_state_dict(new), optimizer.state_dict
+
+    left = left_by_ctrl_c(make)
+    assert len(left) > 20
+    assert all(state in (old, new) for state in left)
+
+
 def test_repr_shows_options() -> None:
-    assert repr(SGD([Value(1.0)], lr=0.1)).startswith("SGD(1 parameters, lr=0.1, momentum=0.0")
+    assert repr(SGD([Value(1.0), Value(2.0)], lr=0.1)).startswith("SGD(2 parameters, lr=0.1")
+    assert repr(SGD([Value(1.0)], lr=0.1)).startswith("SGD(1 parameter, lr=0.1, momentum=0.0")
 
 
 # Errors.
@@ -412,3 +431,8 @@ def test_an_unfit_saved_state_changes_nothing(change: Any, words: str) -> None:
     with pytest.raises((ValueError, TypeError), match=words):
         optimizer.load_state_dict(saved)
     assert optimizer.state_dict() == before
+
+
+def test_a_group_that_is_no_dict_is_told() -> None:
+    with pytest.raises(TypeError, match='is a dict with "params", got a int'):
+        SGD([Value(1.0)]).add_param_group(3)  # type: ignore[arg-type]

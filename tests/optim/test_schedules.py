@@ -30,6 +30,7 @@ from optim.schedules import (
     SequentialLR,
     StepLR,
 )
+from tests.optim.interrupting import left_by_ctrl_c
 
 BASE = [0.5, 0.02]
 STEPS = 120
@@ -411,3 +412,68 @@ def test_a_wrong_argument_is_one_clear_sentence(
     with pytest.raises(error, match=message) as raised:
         make(optimizer)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.parametrize("measure", [None, "1.0"])
+def test_a_measure_that_is_no_number_is_told(measure: Any) -> None:
+    schedule = ReduceLROnPlateau(two_groups())
+    with pytest.raises(TypeError, match="a measure is a number or a Value, got "):
+        schedule.step(measure)
+
+
+# Ctrl-C.
+
+INTERRUPTED: dict[str, Callable[[Optimizer], Any]] = {
+    "factor": lambda o: ExponentialLR(o, 0.5),
+    "restarts": lambda o: CosineAnnealingWarmRestarts(o, 4),
+    "one cycle": lambda o: OneCycleLR(o, [0.9, 0.8], 10),
+    "plateau": lambda o: ReduceLROnPlateau(o, patience=0, factor=0.5),
+    "sequence": lambda o: SequentialLR(o, [LinearLR(o, 0.1), ExponentialLR(o, 0.5)], [3]),
+    "restart in a sequence": lambda o: SequentialLR(o, [LinearLR(o), ExponentialLR(o, 0.5)], [2]),
+    "chain": lambda o: ChainedScheduler([LinearLR(o, 0.1), ExponentialLR(o, 0.5)]),
+}
+
+
+def stepped(name: str, steps: int) -> tuple[Any, list[Any]]:
+    """A schedule after these steps, and the arguments of the next."""
+    optimizer = Adam([{"params": [Value(1.0)], "lr": lr} for lr in BASE])
+    schedule = INTERRUPTED[name](optimizer)
+    arguments = [1.0] if name == "plateau" else []
+    for _ in range(steps):
+        schedule.step(*arguments)
+    return schedule, arguments
+
+
+def all_of(schedule: Any) -> Any:
+    options = schedule.optimizer.state_dict()["param_groups"]
+    return schedule.state_dict(), options
+
+
+@pytest.mark.parametrize("name", INTERRUPTED)
+def test_ctrl_c_in_a_step_leaves_all_or_nothing(name: str) -> None:
+    old, new = all_of(stepped(name, 1)[0]), all_of(stepped(name, 2)[0])
+
+    def make() -> tuple[Any, Any]:
+        schedule, arguments = stepped(name, 1)
+        return lambda: schedule.step(*arguments), lambda: all_of(schedule)
+
+    left = left_by_ctrl_c(make)
+    assert old != new
+    assert len(left) > 5
+    assert all(state in (old, new) for state in left)
+
+
+@pytest.mark.parametrize("name", INTERRUPTED)
+def test_ctrl_c_while_a_state_is_loaded_leaves_all_or_nothing(name: str) -> None:
+    saved = stepped(name, 2)[0].state_dict()
+
+    def make() -> tuple[Any, Any]:
+        schedule, _ = stepped(name, 1)
+        return lambda: schedule.load_state_dict(saved), lambda: all_of(schedule)
+
+    schedule, _ = stepped(name, 1)
+    old = all_of(schedule)
+    schedule.load_state_dict(saved)
+    left = left_by_ctrl_c(make)
+    assert len(left) > 10
+    assert all(state in (old, all_of(schedule)) for state in left)

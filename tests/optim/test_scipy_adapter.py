@@ -112,9 +112,14 @@ def test_errors() -> None:
         as_scipy(lambda: x, [x * y])
     with pytest.raises(ValueError, match="the point has 3 numbers for 2 Values"):
         as_scipy(lambda: x * y, [x, y])([1.0, 2.0, 3.0])
-    with pytest.raises(ValueError, match="the vector has 1 numbers for 2 Values"):
+    with pytest.raises(ValueError, match="the vector has 1 number for 2 Values"):
         as_scipy(lambda: x * y, [x, y]).hessp([1.0, 2.0], [3.0])
     with pytest.raises(TypeError, match=r"a function that returns a Value, got 3\.0"):
         as_scipy(lambda: 3.0, [x])([1.0])
     with no_grad(), pytest.raises(ValueError, match="was not made from them, or within no_grad"):
         as_scipy(lambda: x * y, [x, y])([1.0, 2.0])
+
+
+def test_what_is_no_function_is_told() -> None:
+    with pytest.raises(TypeError, match="as_scipy takes a function, got a int"):
+        as_scipy(3, [Value(1.0)])  # type: ignore[arg-type]
