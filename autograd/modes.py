@@ -17,6 +17,7 @@ class _Modes(threading.local):
     locating = False  # on in detect_anomaly and gradcheck: nodes remember the line that made them
     detecting = False  # on in detect_anomaly: nan and inf raise
     symbolic = False  # on while rules run on Values: a float made of one would lose derivatives
+    plain = True  # recording, and nothing besides
 
 
 current = _Modes()
@@ -30,11 +31,16 @@ class AnomalyError(FloatingPointError):
 def switched(**states: bool) -> Iterator[None]:
     """Switch modes of this thread for the length of a with block."""
     before = {name: getattr(current, name) for name in states}
-    vars(current).update(states)
+    _switch(states)
     try:
         yield
     finally:
-        vars(current).update(before)
+        _switch(before)
+
+
+def _switch(states: dict[str, bool]) -> None:
+    vars(current).update(states)
+    current.plain = current.recording and not current.locating and not current.detecting
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import autograd
-from autograd import Value
+from autograd import Value, primitives
 
 moderate = st.floats(0.1, 30.0) | st.floats(-30.0, -0.1)
 positive = st.floats(0.1, 30.0)
@@ -438,3 +438,25 @@ def test_round_to_decimals() -> None:
 def test_numpy_bool_is_a_number() -> None:
     assert (np.bool_(True) * Value(3.0)).data == 3.0
     assert (Value(3.0) * np.bool_(False)).data == 0.0
+
+
+@given(st.floats(), st.floats())
+def test_the_operators_written_out_are_the_table(x: float, y: float) -> None:
+    a, b = Value(x), Value(y)
+    for quick, primitive in [
+        (a + b, primitives.add),
+        (a - b, primitives.subtract),
+        (a * b, primitives.multiply),
+    ]:
+        recorded = primitive(a, b)
+        assert repr(quick) == repr(recorded)
+        assert repr(quick.partials) == repr(recorded.partials)
+        assert quick.parents == recorded.parents
+        assert quick.primitive is recorded.primitive
+        assert quick.requires_grad
+        assert (quick.grad, quick.label, quick.made_at) == (0.0, "", None)
+
+
+def test_a_missing_attribute_is_told() -> None:
+    with pytest.raises(AttributeError, match="a Value has no 'dta'"):
+        Value(1.0).dta  # type: ignore[attr-defined]  # noqa: B018
