@@ -712,7 +712,16 @@ def _mish_partial(x: Any) -> Any:
     grown = softplus(x)
     gate = tanh(grown)
     slope = 4.0 * sigmoid(2.0 * grown) * sigmoid(-2.0 * grown)  # 1 - gate * gate, all its digits
-    return where(absolute(x) < inf, gate + x * slope * sigmoid(x), gate)
+    rising = where(absolute(x) < inf, gate + x * slope * sigmoid(x), gate)
+    return where((x < -0.35) & (x > -40.0), _mish_partial_below(x), rising)
+
+
+def _mish_partial_below(x: Any) -> Any:
+    """The same over a common denominator: where x is negative, the two terms would cancel."""
+    e = exp(x)
+    numerator = 4.0 * (1.0 + x) + e * (6.0 + 4.0 * x + e * (4.0 + e))
+    denominator = 4.0 + e * (8.0 + e * (8.0 + e * (4.0 + e)))
+    return divide(e * numerator, denominator)
 
 
 gelu_exact = Primitive(

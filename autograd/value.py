@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from autograd.drawing import Picture
 
 
+# Results are made by the thousand: these slots are set only when there is something to set.
+_UNSET = {"_grad": 0.0, "_label": "", "made_at": None}
+
+
 class Value:
     """A real number that remembers how it was made, and can say how it depends on its inputs.
 
@@ -64,6 +68,12 @@ class Value:
         self.parents: tuple[Value, ...] = ()
         self.partials: tuple[float, ...] = ()
         self.made_at: str | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        """Return the default of a slot that `_node` leaves unset."""
+        if name in _UNSET:
+            return _UNSET[name]
+        raise AttributeError(f"a {type(self).__name__} has no {name!r}", name=name, obj=self)
 
     @property
     def data(self) -> float:
@@ -318,12 +328,6 @@ class Value:
 
     # Copies keep the whole graph, however deep ------------------------------------------------
 
-    def __getattr__(self, name: str) -> Any:
-        """Return the default of a slot that was never set."""
-        if name in UNSET:
-            return UNSET[name]
-        raise AttributeError(f"a {type(self).__name__} has no {name!r}", name=name, obj=self)
-
     def __copy__(self) -> "Value":
         return copying.copy(self)
 
@@ -347,9 +351,8 @@ def record(primitive: Primitive, parents: tuple[Value, ...]) -> Value:
     tracked = [parent.requires_grad for parent in parents]
     builtin = primitive.is_builtin  # if so, its functions are called without more ado
     data = primitive.value(*numbers) if builtin else primitive.evaluate(*numbers)
-    mode = current
-    if not (mode.recording and True in tracked):
-        if mode.detecting:
+    if not (current.recording and True in tracked):
+        if current.detecting:
             modes.check_constant(primitive, parents, data)
         return _node(data)
     rule = primitive.partials if builtin else primitive.float_derivatives
@@ -357,9 +360,9 @@ def record(primitive: Primitive, parents: tuple[Value, ...]) -> Value:
     if False in tracked:
         partials = tuple([p if t else 0.0 for p, t in zip(partials, tracked, strict=True)])
     result = _node(data, primitive, parents, partials)
-    if mode.locating:
+    if current.locating:
         result.made_at = modes.calling_line()
-    if mode.detecting:
+    if current.detecting:
         modes.check_value(result)
     return result
 
@@ -389,18 +392,13 @@ def _node(
     partials: tuple[float, ...] = (),
 ) -> Value:
     """Return a result, or a constant, without the checks that the user's numbers need."""
-    node: Value = new(Value)
+    node = Value.__new__(Value)
     node._data = data
     node.requires_grad = primitive is not None
     node.primitive = primitive
     node.parents = parents
     node.partials = partials
     return node
-
-
-new = object.__new__
-UNSET = {"_grad": 0.0, "_label": "", "made_at": None}
-"""What the slots hold that `_node` does not set, to save time."""
 
 
 def _to_float(x: Any, what: str) -> float:

@@ -436,3 +436,8 @@ def test_a_function_of_no_numbers_calls_itself_by_its_own_name(function: Any) ->
 
 def test_a_softmax_of_an_integer_too_large_for_a_float_is_that_of_inf() -> None:
     assert str(autograd.softmax([10**400, 1.0])) == str(autograd.softmax([math.inf, 1.0]))
+
+
+@pytest.mark.parametrize("x", [-1.875, -2.210929194392077, -2.4874635844880935, -0.40625])
+def test_mish_where_its_two_terms_would_cancel(x: float) -> None:
+    assert check(TABLE["mish"], (x,)) == []

@@ -461,6 +461,8 @@ euclid = Primitive(
     "euclid",
     lambda *xs: math.sqrt(math.fsum(x * x for x in xs)),
     lambda out, *xs: tuple(x / out for x in xs),
+    domain=lambda *xs: any(xs),  # property tests elsewhere may draw it, too
+    kinks=lambda *xs: (math.hypot(*xs),),
 )
 
 
