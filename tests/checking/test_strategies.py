@@ -98,7 +98,7 @@ def drawn(strategy: st.SearchStrategy[Any], count: int = 500) -> list[Any]:
     ],
 )
 def test_hard_places_are_drawn_often(name: str, is_hard: Any) -> None:
-    assert sum(is_hard(*point) for point in drawn(points(TABLE[name]))) >= 3
+    assert sum(is_hard(*point) for point in drawn(points(TABLE[name]), 1500)) >= 3
 
 
 def test_points_at_the_domain_of_a_users_primitive() -> None:
