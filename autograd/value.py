@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 # Results are made by the thousand: these slots are set only when there is something to set.
-_UNSET = {"_grad": 0.0, "_label": "", "made_at": None}
+_UNSET = {"_grad": 0.0, "_label": "", "made_at": None, "group": None}
 
 
 class Value:
@@ -32,6 +32,7 @@ class Value:
         partials: the derivatives of this value with respect to each parent.
         primitive: the operation that made it; None for a leaf.
         made_at: the line that made it, if it was made inside `detect_anomaly`; else None.
+        group: what it is a result of as a whole, such as a module's call, for pictures; or None.
 
     Raises:
         TypeError: if data is not a real number, or label not a text.
@@ -49,6 +50,7 @@ class Value:
         "_data",
         "_grad",
         "_label",
+        "group",
         "made_at",
         "parents",
         "partials",
@@ -68,6 +70,7 @@ class Value:
         self.parents: tuple[Value, ...] = ()
         self.partials: tuple[float, ...] = ()
         self.made_at: str | None = None
+        self.group: Any = None
 
     def __getattr__(self, name: str) -> Any:
         """Return the default of a slot that `_node` leaves unset."""
