@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 # Results are made by the thousand: these slots are set only when there is something to set.
-_UNSET = {"_grad": 0.0, "_label": "", "made_at": None, "group": None}
+_UNSET = {"_grad": 0.0, "_label": "", "made_at": None, "made_by": None}
 
 
 class Value:
@@ -32,7 +32,7 @@ class Value:
         partials: the derivatives of this value with respect to each parent.
         primitive: the operation that made it; None for a leaf.
         made_at: the line that made it, if it was made inside `detect_anomaly`; else None.
-        group: what it is a result of as a whole, such as a module's call, for pictures; or None.
+        made_by: the group of operations, such as a module's call, whose result it is; or None.
 
     Raises:
         TypeError: if data is not a real number, or label not a text.
@@ -50,8 +50,8 @@ class Value:
         "_data",
         "_grad",
         "_label",
-        "group",
         "made_at",
+        "made_by",
         "parents",
         "partials",
         "primitive",
@@ -70,7 +70,7 @@ class Value:
         self.parents: tuple[Value, ...] = ()
         self.partials: tuple[float, ...] = ()
         self.made_at: str | None = None
-        self.group: Any = None
+        self.made_by: Any = None
 
     def __getattr__(self, name: str) -> Any:
         """Return the default of a slot that `_node` leaves unset."""
