@@ -15,7 +15,7 @@ from autograd.sweep import topological_order
 if TYPE_CHECKING:
     from autograd.value import Value
 
-_STATE = ("_data", "_grad", "_label", "requires_grad", "primitive", "partials")
+_STATE = ("_data", "_grad", "requires_grad", "primitive")
 
 
 class _Pickling(threading.local):
@@ -82,17 +82,25 @@ def _last(nodes: "list[Value]") -> "Value":
 
 def _description(value: "Value", parents: "tuple[Value, ...]") -> tuple[Any, ...]:
     state = tuple([getattr(value, name) for name in _STATE])
-    return type(value), parents, state, dict(getattr(value, "__dict__", {}))
+    extra = dict(getattr(value, "__dict__", {}))
+    return type(value), parents, value.partials, value.label, state, extra
 
 
 def _rebuild(
-    kind: "type[Value]", parents: "tuple[Value, ...]", state: tuple[Any, ...], extra: dict[str, Any]
+    kind: "type[Value]",
+    parents: "tuple[Value, ...]",
+    partials: tuple[float, ...],
+    label: str,
+    state: tuple[Any, ...],
+    extra: dict[str, Any],
 ) -> "Value":
+    from autograd.value import Value, link  # which imports this module
+
     value = kind.__new__(kind)
+    Value.__init__(value, 0.0, label)
     for name, content in zip(_STATE, state, strict=True):
         setattr(value, name, content)
-    value.parents = parents
-    value.made_at = None
+    link(value, parents, partials)
     if extra:
         vars(value).update(extra)  # attributes that a subclass has added
     return value

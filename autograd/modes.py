@@ -17,10 +17,19 @@ class _Modes(threading.local):
     locating = False  # on in detect_anomaly and gradcheck: nodes remember the line that made them
     detecting = False  # on in detect_anomaly: nan and inf raise
     symbolic = False  # on while rules run on Values: a float made of one would lose derivatives
-    plain = True  # recording, and nothing besides
+
+    @property
+    def plain(self) -> bool:
+        """Whether results are recorded, and nothing besides."""
+        return self.recording and not self.locating and not self.detecting
 
 
 current = _Modes()
+
+# How many threads are not plain, so that an operation of a graph need not ask its own: reading a
+# thread's own data takes as long as the operation itself.
+special_threads = 0
+_counting = threading.Lock()
 
 
 class AnomalyError(FloatingPointError):
@@ -39,8 +48,11 @@ def switched(**states: bool) -> Iterator[None]:
 
 
 def _switch(states: dict[str, bool]) -> None:
-    vars(current).update(states)
-    current.plain = current.recording and not current.locating and not current.detecting
+    global special_threads
+    with _counting:
+        special_threads -= not current.plain
+        vars(current).update(states)
+        special_threads += not current.plain
 
 
 @contextmanager

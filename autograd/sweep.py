@@ -4,6 +4,7 @@ The sweep visits every node after all nodes that use it. When its turn comes its
 complete, and it hands each parent its share: local derivative times gradient.
 """
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, overload
@@ -73,38 +74,74 @@ def backward(
     26.0
     """
     roots, gradients = checked_roots(roots, seeds)
-    order = topological_order(roots)
-    leaves = [(node, node._grad) for node in order if not node.parents]
+    inner, leaves = _visited(roots)
+    before = [leaf._grad for leaf in leaves]
     try:
-        for node in order:
-            if node.parents:
-                node._grad = 0.0
+        for node in inner:
+            node._grad = 0.0
         for root, seed in zip(roots, gradients, strict=True):
             root._grad += seed
-        _propagate(order)
+        if modes.current.detecting:
+            _propagate_watched(inner)
+        else:
+            _propagate(inner)
     except BaseException:  # an interrupted sweep leaves no half-summed gradients behind
-        for leaf, gradient in leaves:
+        for leaf, gradient in zip(leaves, before, strict=True):
             leaf._grad = gradient
         raise
 
 
+_visits = itertools.count(1)
+
+
+def _visited(roots: "list[Value]") -> "tuple[list[Value], list[Value]]":
+    """Return the operations through which gradients flow, in topological order, and the leaves.
+
+    The order is that of `topological_order`. But what has been visited is marked in the nodes,
+    with a number that no other sweep has, since a set of them takes twice as long.
+    """
+    visit = next(_visits)
+    inner: list[Value] = []
+    leaves: list[Value] = []
+    opened: list[Value] = []
+    stack: list[Value | None] = list(roots)
+    while stack:
+        node = stack.pop()
+        if node is None:  # all parents of the node opened last are in order
+            inner.append(opened.pop())
+        elif node._visit != visit:
+            node._visit = visit
+            if node.primitive is None:
+                leaves.append(node)
+                continue
+            opened.append(node)
+            stack.append(None)
+            if node._many is not None:
+                parents = node._many[0]
+                stack += [p for p in reversed(parents) if p.requires_grad and p._visit != visit]
+                continue
+            right, left = node._right, node._left
+            if right is not None and right.requires_grad and right._visit != visit:
+                stack.append(right)
+            if left is not None and left.requires_grad and left._visit != visit:
+                stack.append(left)
+    return inner, leaves
+
+
 def _propagate(order: "list[Value]") -> None:
     """Let each node add its share to the gradients of its parents: the chain rule."""
-    if modes.current.detecting:
-        _propagate_watched(order)
-        return
     for node in reversed(order):
-        if len(node.parents) == 2:  # most nodes: written out, since a loop takes twice as long
-            gradient = node._grad
-            (x, y), (slope_x, slope_y) = node.parents, node.partials
-            if x.requires_grad:
-                x._grad += slope_x * gradient
-            if y.requires_grad:
-                y._grad += slope_y * gradient
-        else:
-            for parent, partial in zip(node.parents, node.partials, strict=True):
+        gradient = node._grad
+        if node._many is not None:
+            for parent, partial in zip(*node._many, strict=True):
                 if parent.requires_grad:
-                    parent._grad += partial * node._grad
+                    parent._grad += partial * gradient
+            continue
+        left, right = node._left, node._right
+        if left is not None and left.requires_grad:
+            left._grad += node._slope_left * gradient
+        if right is not None and right.requires_grad:
+            right._grad += node._slope_right * gradient
 
 
 def _propagate_watched(order: "list[Value]") -> None:

@@ -5,7 +5,7 @@ and its local derivatives with respect to them. That record is all that backprop
 `backward` walks it from the result to the inputs and applies the chain rule once per edge.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autograd import copying, modes, primitives, real, sweep
 from autograd.modes import current
@@ -15,8 +15,15 @@ if TYPE_CHECKING:
     from autograd.drawing import Picture
 
 
-# Results are made by the thousand: these slots are set only when there is something to set.
-_UNSET = {"_grad": 0.0, "_label": "", "made_at": None, "made_by": None}
+class Notes(NamedTuple):
+    """What a person may want to know of a Value; most have none."""
+
+    label: str = ""
+    made_at: str | None = None
+    made_by: Any = None
+
+
+NO_NOTES = Notes()
 
 
 class Value:
@@ -28,11 +35,8 @@ class Value:
         requires_grad: whether gradients with respect to it are wanted (as in PyTorch).
 
     Attributes:
-        parents: the Values it was made from, in order; ``x * x`` has x twice.
-        partials: the derivatives of this value with respect to each parent.
         primitive: the operation that made it; None for a leaf.
-        made_at: the line that made it, if it was made inside `detect_anomaly`; else None.
-        made_by: the group of operations, such as a module's call, whose result it is; or None.
+        requires_grad: whether gradients with respect to it are wanted.
 
     Raises:
         TypeError: if data is not a real number, or label not a text.
@@ -45,15 +49,19 @@ class Value:
     (-4.0, -2.0, 2.0)
     """
 
+    # Almost all operations have one or two inputs. Keeping these in the node itself, and not in
+    # tuples, makes a node a single object for Python's garbage collector to look after.
     __slots__ = (
         "__weakref__",
         "_data",
         "_grad",
-        "_label",
-        "made_at",
-        "made_by",
-        "parents",
-        "partials",
+        "_left",
+        "_many",
+        "_notes",
+        "_right",
+        "_slope_left",
+        "_slope_right",
+        "_visit",
         "primitive",
         "requires_grad",
     )
@@ -64,19 +72,16 @@ class Value:
     def __init__(self, data: float, label: str = "", requires_grad: bool = True) -> None:
         self._data = _to_float(data, "data")
         self._grad = 0.0
-        self.label = label
+        self._notes: Notes | None = None
+        if label != "":
+            self.label = label
         self.requires_grad = bool(requires_grad)
         self.primitive: Primitive | None = None
-        self.parents: tuple[Value, ...] = ()
-        self.partials: tuple[float, ...] = ()
-        self.made_at: str | None = None
-        self.made_by: Any = None
-
-    def __getattr__(self, name: str) -> Any:
-        """Return the default of a slot that `_node` leaves unset."""
-        if name in _UNSET:
-            return _UNSET[name]
-        raise AttributeError(f"a {type(self).__name__} has no {name!r}", name=name, obj=self)
+        self._left: Value | None = None
+        self._right: Value | None = None
+        self._slope_left = self._slope_right = 0.0
+        self._many: tuple[tuple[Value, ...], tuple[float, ...]] | None = None
+        self._visit = 0  # the number of the last sweep that came here
 
     @property
     def data(self) -> float:
@@ -99,13 +104,57 @@ class Value:
     @property
     def label(self) -> str:
         """A name for messages and pictures."""
-        return self._label
+        return (self._notes or NO_NOTES).label
 
     @label.setter
     def label(self, text: str) -> None:
         if not isinstance(text, str):
             raise TypeError(f"a Value's label is a text, got {primitives.describe(text)}")
-        self._label = text
+        self._note(label=text)
+
+    @property
+    def made_at(self) -> str | None:
+        """The line that made it, if it was made inside `detect_anomaly`; else None."""
+        return (self._notes or NO_NOTES).made_at
+
+    @made_at.setter
+    def made_at(self, line: str | None) -> None:
+        self._note(made_at=line)
+
+    @property
+    def made_by(self) -> Any:
+        """The group of operations, such as a module's call, whose result it is; or None."""
+        return (self._notes or NO_NOTES).made_by
+
+    @made_by.setter
+    def made_by(self, group: Any) -> None:
+        self._note(made_by=group)
+
+    def _note(self, **note: Any) -> None:
+        notes = (self._notes or NO_NOTES)._replace(**note)
+        self._notes = None if notes == NO_NOTES else notes
+
+    @property
+    def parents(self) -> "tuple[Value, ...]":
+        """The Values this was made from, in order; ``x * x`` has x twice."""
+        if self._many is not None:
+            return self._many[0]
+        if self._left is None:
+            return ()
+        return (self._left,) if self._right is None else (self._left, self._right)
+
+    @property
+    def partials(self) -> tuple[float, ...]:
+        """The derivatives of this value with respect to each parent."""
+        if self._many is not None:
+            return self._many[1]
+        if self._left is None:
+            return ()
+        return (self._slope_left,) if self._right is None else (self._slope_left, self._slope_right)
+
+    @partials.setter
+    def partials(self, slopes: tuple[float, ...]) -> None:
+        link(self, self.parents, slopes)
 
     @property
     def op(self) -> str:
@@ -115,7 +164,7 @@ class Value:
     @property
     def is_leaf(self) -> bool:
         """Whether this was not made from other Values."""
-        return not self.parents
+        return self.primitive is None
 
     # Backpropagation --------------------------------------------------------------------------
 
@@ -164,28 +213,30 @@ class Value:
         return draw(self, **options)
 
     # Arithmetic: each operator is a primitive, recorded. Graphs consist mostly of + - * between
-    # Values: for these the table's entries are written out, which saves half of the time.
+    # Values: for these the table's entries are written out, which saves most of the time.
 
     def __add__(self, other: Any) -> Any:
-        if type(other) is Value and self.requires_grad and other.requires_grad and current.plain:
-            return _node(self._data + other._data, primitives.add, (self, other), (1.0, 1.0))
+        if type(other) is Value:
+            data = self._data + other._data
+            return _result(data, primitives.add, self, other, 1.0, 1.0)
         return record_operator(primitives.add, self, other)
 
     def __radd__(self, other: Any) -> Any:
         return record_operator(primitives.add, other, self)
 
     def __sub__(self, other: Any) -> Any:
-        if type(other) is Value and self.requires_grad and other.requires_grad and current.plain:
-            return _node(self._data - other._data, primitives.subtract, (self, other), (1.0, -1.0))
+        if type(other) is Value:
+            data = self._data - other._data
+            return _result(data, primitives.subtract, self, other, 1.0, -1.0)
         return record_operator(primitives.subtract, self, other)
 
     def __rsub__(self, other: Any) -> Any:
         return record_operator(primitives.subtract, other, self)
 
     def __mul__(self, other: Any) -> Any:
-        if type(other) is Value and self.requires_grad and other.requires_grad and current.plain:
+        if type(other) is Value:
             x, y = self._data, other._data
-            return _node(x * y, primitives.multiply, (self, other), (y, x))
+            return _result(x * y, primitives.multiply, self, other, y, x)
         return record_operator(primitives.multiply, self, other)
 
     def __rmul__(self, other: Any) -> Any:
@@ -344,7 +395,9 @@ class Value:
         """Record a primitive that was called with this among its inputs."""
         return record(
             primitive,
-            tuple([x if isinstance(x, Value) else _node(primitive.to_float(x)) for x in inputs]),
+            tuple(
+                [x if isinstance(x, Value) else _constant(primitive.to_float(x)) for x in inputs]
+            ),
         )
 
 
@@ -357,12 +410,15 @@ def record(primitive: Primitive, parents: tuple[Value, ...]) -> Value:
     if not (current.recording and True in tracked):
         if current.detecting:
             modes.check_constant(primitive, parents, data)
-        return _node(data)
+        return _constant(data)
     rule = primitive.partials if builtin else primitive.float_derivatives
-    partials = tuple(rule(data, *numbers))
+    partials = rule(data, *numbers)
     if False in tracked:
-        partials = tuple([p if t else 0.0 for p, t in zip(partials, tracked, strict=True)])
-    result = _node(data, primitive, parents, partials)
+        partials = [p if t else 0.0 for p, t in zip(partials, tracked, strict=True)]
+    result = _constant(data)
+    result.requires_grad = True
+    result.primitive = primitive
+    link(result, parents, tuple(partials))
     if current.locating:
         result.made_at = modes.calling_line()
     if current.detecting:
@@ -372,8 +428,8 @@ def record(primitive: Primitive, parents: tuple[Value, ...]) -> Value:
 
 def record_operator(primitive: Primitive, x: Any, y: Any) -> Any:
     """Record an operator; Python may try the other operand's own if its kind is unknown here."""
-    left = x if isinstance(x, Value) else _constant(x)
-    right = y if isinstance(y, Value) else _constant(y)
+    left = _operand(x)
+    right = _operand(y)
     if left is not None and right is not None:
         return record(primitive, (left, right))
     stranger = x if left is None else y
@@ -382,26 +438,58 @@ def record_operator(primitive: Primitive, x: Any, y: Any) -> Any:
     return NotImplemented
 
 
-def _constant(x: Any) -> Value | None:
-    """Return a real number as a constant, and None for anything else."""
+def _operand(x: Any) -> Value | None:
+    """Return a Value itself, a real number as a constant, and None for anything else."""
+    if isinstance(x, Value):
+        return x
     number = x if type(x) is float else real.number(x)
-    return None if number is None else _node(number)
+    return None if number is None else _constant(number)
 
 
-def _node(
+def _result(
     data: float,
-    primitive: Primitive | None = None,
-    parents: tuple[Value, ...] = (),
-    partials: tuple[float, ...] = (),
+    primitive: Primitive,
+    left: Value,
+    right: Value,
+    slope_left: float,
+    slope_right: float,
 ) -> Value:
-    """Return a result, or a constant, without the checks that the user's numbers need."""
+    """Return what an operation on two Values gave."""
+    if modes.special_threads or not (left.requires_grad and right.requires_grad):
+        return record(primitive, (left, right))
+    node = _constant(data)
+    node.requires_grad = True
+    node.primitive = primitive
+    node._left, node._right = left, right
+    node._slope_left, node._slope_right = slope_left, slope_right
+    return node
+
+
+def _constant(data: float) -> Value:
+    """Return a constant, without the checks that the user's numbers need."""
     node = Value.__new__(Value)
     node._data = data
-    node.requires_grad = primitive is not None
-    node.primitive = primitive
-    node.parents = parents
-    node.partials = partials
+    node._grad = 0.0
+    node._notes = None
+    node.requires_grad = False
+    node.primitive = None
+    node._left = node._right = None
+    node._slope_left = node._slope_right = 0.0
+    node._many = None
+    node._visit = 0
     return node
+
+
+def link(node: Value, parents: tuple[Value, ...], partials: tuple[float, ...]) -> None:
+    """Have a node remember its parents, and the local derivatives with respect to them."""
+    if len(parents) == 2:
+        node._left, node._right = parents
+        node._slope_left, node._slope_right = partials
+    elif len(parents) == 1:
+        node._left = parents[0]
+        node._slope_left = partials[0]
+    elif parents:
+        node._many = (parents, partials)
 
 
 def _to_float(x: Any, what: str) -> float:

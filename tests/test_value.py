@@ -455,8 +455,3 @@ def test_the_operators_written_out_are_the_table(x: float, y: float) -> None:
         assert quick.primitive is recorded.primitive
         assert quick.requires_grad
         assert (quick.grad, quick.label, quick.made_at) == (0.0, "", None)
-
-
-def test_a_missing_attribute_is_told() -> None:
-    with pytest.raises(AttributeError, match="a Value has no 'dta'"):
-        Value(1.0).dta  # type: ignore[attr-defined]  # noqa: B018
