@@ -17,11 +17,13 @@ class _Modes(threading.local):
     locating = False  # on in detect_anomaly and gradcheck: nodes remember the line that made them
     detecting = False  # on in detect_anomaly: nan and inf raise
     symbolic = False  # on while rules run on Values: a float made of one would lose derivatives
+    tracing: Any = None  # while a function is compiled: what records operations instead
 
     @property
     def plain(self) -> bool:
         """Whether results are recorded, and nothing besides."""
-        return self.recording and not self.locating and not self.detecting
+        watched = self.locating or self.detecting or self.tracing is not None
+        return self.recording and not watched
 
 
 current = _Modes()
@@ -37,7 +39,7 @@ class AnomalyError(FloatingPointError):
 
 
 @contextmanager
-def switched(**states: bool) -> Iterator[None]:
+def switched(**states: Any) -> Iterator[None]:
     """Switch modes of this thread for the length of a with block."""
     before = {name: getattr(current, name) for name in states}
     _switch(states)
@@ -47,7 +49,7 @@ def switched(**states: bool) -> Iterator[None]:
         _switch(before)
 
 
-def _switch(states: dict[str, bool]) -> None:
+def _switch(states: dict[str, Any]) -> None:
     global special_threads
     with _counting:
         special_threads -= not current.plain

@@ -86,6 +86,8 @@ class Value:
     @property
     def data(self) -> float:
         """The number itself."""
+        if modes.special_threads:
+            _check_reading()
         return self._data
 
     @data.setter
@@ -212,8 +214,9 @@ class Value:
 
         return draw(self, **options)
 
-    # Arithmetic: each operator is a primitive, recorded. Graphs consist mostly of + - * between
-    # Values: for these the table's entries are written out, which saves most of the time.
+    # Arithmetic: each operator is a primitive, recorded. Graphs consist mostly of + - * / between
+    # Values and of relu: for these the table's entries are written out, which saves most of the
+    # time.
 
     def __add__(self, other: Any) -> Any:
         if type(other) is Value:
@@ -243,6 +246,10 @@ class Value:
         return record_operator(primitives.multiply, other, self)
 
     def __truediv__(self, other: Any) -> Any:
+        if type(other) is Value and other._data != 0.0:
+            y = other._data
+            data = self._data / y
+            return _result(data, primitives.divide, self, other, 1.0 / y, -data / y)
         return record_operator(primitives.divide, self, other)
 
     def __rtruediv__(self, other: Any) -> Any:
@@ -336,6 +343,10 @@ class Value:
 
     def relu(self) -> "Value":
         """This where it is positive, else 0."""
+        if self._data > 0.0:
+            return _result(self._data, primitives.relu, self, None, 1.0, 0.0)
+        if self._data <= 0.0:
+            return _result(0.0, primitives.relu, self, None, 0.0, 0.0)
         return record(primitives.relu, (self,))
 
     # Comparison is of the numbers; == and hash are of the object, so that Values can be keys --
@@ -359,9 +370,13 @@ class Value:
     # Conversion and display -------------------------------------------------------------------
 
     def __bool__(self) -> bool:
+        if modes.special_threads:
+            _check_reading()
         return self._data != 0.0
 
     def __float__(self) -> float:
+        if modes.special_threads:
+            _check_reading()
         if current.symbolic:
             raise TypeError(
                 "a primitive's partials turned a Value into a float, which loses its higher "
@@ -403,6 +418,24 @@ class Value:
 
 def record(primitive: Primitive, parents: tuple[Value, ...]) -> Value:
     """Apply a primitive and remember its inputs and its local derivatives at them."""
+    if modes.special_threads or not primitive.is_builtin or not 1 <= len(parents) <= 2:
+        return _record(primitive, parents)
+    left = parents[0]
+    if len(parents) == 1:
+        data = primitive.value(left._data)
+        (slope,) = primitive.partials(data, left._data)
+        return _result(data, primitive, left, None, slope, 0.0)
+    right = parents[1]
+    data = primitive.value(left._data, right._data)
+    slope_left, slope_right = primitive.partials(data, left._data, right._data)
+    return _result(data, primitive, left, right, slope_left, slope_right)
+
+
+def _record(primitive: Primitive, parents: tuple[Value, ...]) -> Value:
+    """Do the same for any number of parents, any primitive and in any mode."""
+    if current.tracing is not None:
+        traced: Value = current.tracing.record(primitive, parents)
+        return traced
     numbers = [parent._data for parent in parents]
     tracked = [parent.requires_grad for parent in parents]
     builtin = primitive.is_builtin  # if so, its functions are called without more ado
@@ -450,18 +483,20 @@ def _result(
     data: float,
     primitive: Primitive,
     left: Value,
-    right: Value,
+    right: Value | None,
     slope_left: float,
     slope_right: float,
 ) -> Value:
-    """Return what an operation on two Values gave."""
-    if modes.special_threads or not (left.requires_grad and right.requires_grad):
-        return record(primitive, (left, right))
+    """Return what an operation on one or two Values gave."""
+    if modes.special_threads:
+        return _record(primitive, (left,) if right is None else (left, right))
     node = _constant(data)
-    node.requires_grad = True
-    node.primitive = primitive
-    node._left, node._right = left, right
-    node._slope_left, node._slope_right = slope_left, slope_right
+    if left.requires_grad or (right is not None and right.requires_grad):
+        node.requires_grad = True
+        node.primitive = primitive
+        node._left, node._right = left, right
+        node._slope_left = slope_left if left.requires_grad else 0.0
+        node._slope_right = slope_right if right is not None and right.requires_grad else 0.0
     return node
 
 
@@ -502,8 +537,16 @@ def _to_float(x: Any, what: str) -> float:
     return number
 
 
+def _check_reading() -> None:
+    """Raise if the number of a Value is asked for while a function is compiled."""
+    if current.tracing is not None:
+        current.tracing.refuse_reading()
+
+
 def _comparable(x: Any) -> Any:
     """Return what Python can compare with a float, None if x is no number."""
+    if modes.special_threads:
+        _check_reading()
     if isinstance(x, Value):
         return x._data
     return x if isinstance(x, int) else real.number(x)  # a large int would lose digits

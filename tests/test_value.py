@@ -447,8 +447,10 @@ def test_the_operators_written_out_are_the_table(x: float, y: float) -> None:
         (a + b, primitives.add),
         (a - b, primitives.subtract),
         (a * b, primitives.multiply),
+        (a / b, primitives.divide),
+        (a.relu(), primitives.relu),
     ]:
-        recorded = primitive(a, b)
+        recorded = primitive(*quick.parents)
         assert repr(quick) == repr(recorded)
         assert repr(quick.partials) == repr(recorded.partials)
         assert quick.parents == recorded.parents
