@@ -155,6 +155,8 @@ def _propagate_watched(order: "list[Value]") -> None:
 
 def checked_roots(roots: Any, seeds: Any) -> "tuple[list[Value], list[float]]":
     """Return roots and seeds as lists, or say what is wrong with them."""
+    if modes.current.tracing is not None:
+        modes.current.tracing.refuse_sweep()
     single = hasattr(roots, "__primitive__") or not isinstance(roots, Iterable)
     roots = [roots] if single else list(roots)
     if seeds is None:

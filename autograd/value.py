@@ -12,7 +12,7 @@ from autograd.modes import current
 from autograd.primitives import Primitive
 
 if TYPE_CHECKING:
-    from autograd.drawing import Picture
+    from autograd.drawing import Picture, Stepper
 
 
 class Notes(NamedTuple):
@@ -213,6 +213,12 @@ class Value:
         from autograd.drawing import draw
 
         return draw(self, **options)
+
+    def stepper(self, **options: Any) -> "Stepper":
+        """Return a walk through both passes, node by node: see `autograd.stepper`."""
+        from autograd.drawing import stepper
+
+        return stepper(self, **options)
 
     # Arithmetic: each operator is a primitive, recorded. Graphs consist mostly of + - * / between
     # Values and of relu: for these the table's entries are written out, which saves most of the
@@ -438,25 +444,44 @@ def _record(primitive: Primitive, parents: tuple[Value, ...]) -> Value:
         return traced
     numbers = [parent._data for parent in parents]
     tracked = [parent.requires_grad for parent in parents]
-    builtin = primitive.is_builtin  # if so, its functions are called without more ado
-    data = primitive.value(*numbers) if builtin else primitive.evaluate(*numbers)
+    # A built-in primitive's functions are called without more ado.
+    data = primitive.value(*numbers) if primitive.is_builtin else primitive.evaluate(*numbers)
     if not (current.recording and True in tracked):
         if current.detecting:
             modes.check_constant(primitive, parents, data)
         return _constant(data)
-    rule = primitive.partials if builtin else primitive.float_derivatives
-    partials = rule(data, *numbers)
-    if False in tracked:
-        partials = [p if t else 0.0 for p, t in zip(partials, tracked, strict=True)]
     result = _constant(data)
     result.requires_grad = True
     result.primitive = primitive
-    link(result, parents, tuple(partials))
+    link(result, parents, _slopes(primitive, data, numbers, tracked))
     if current.locating:
         result.made_at = modes.calling_line()
     if current.detecting:
         modes.check_value(result)
     return result
+
+
+def _slopes(
+    primitive: Primitive, data: float, numbers: list[float], tracked: list[bool]
+) -> tuple[float, ...]:
+    """Return the local derivatives, 0 for constants."""
+    rule = primitive.partials if primitive.is_builtin else primitive.float_derivatives
+    partials = rule(data, *numbers)
+    if False in tracked:
+        partials = [p if t else 0.0 for p, t in zip(partials, tracked, strict=True)]
+    return tuple(partials)
+
+
+def recompute(node: Value) -> None:
+    """Compute a result's number and local derivatives anew, from its parents' numbers."""
+    primitive, parents = node.primitive, node.parents
+    if primitive is not None:
+        numbers = [parent._data for parent in parents]
+        node._data = primitive.evaluate(*numbers)
+        tracked = [parent.requires_grad for parent in parents]
+        node.partials = _slopes(primitive, node._data, numbers, tracked)
+        if current.detecting:
+            modes.check_value(node)
 
 
 def record_operator(primitive: Primitive, x: Any, y: Any) -> Any:
