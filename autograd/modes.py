@@ -28,9 +28,19 @@ class _Modes(threading.local):
 
 current = _Modes()
 
-# How many threads are not plain, so that an operation of a graph need not ask its own: reading a
-# thread's own data takes as long as the operation itself.
-special_threads = 0
+class Special:
+    """How many threads are not plain.
+
+    An operation looks here first: to read a thread's own data takes as long as the operation.
+    """
+
+    __slots__ = ("threads",)
+
+    def __init__(self) -> None:
+        self.threads = 0
+
+
+special = Special()
 _counting = threading.Lock()
 
 
@@ -50,11 +60,10 @@ def switched(**states: Any) -> Iterator[None]:
 
 
 def _switch(states: dict[str, Any]) -> None:
-    global special_threads
     with _counting:
-        special_threads -= not current.plain
+        special.threads -= not current.plain
         vars(current).update(states)
-        special_threads += not current.plain
+        special.threads += not current.plain
 
 
 @contextmanager

@@ -77,8 +77,6 @@ def backward(
     inner, leaves = _visited(roots)
     before = [leaf._grad for leaf in leaves]
     try:
-        for node in inner:
-            node._grad = 0.0
         for root, seed in zip(roots, gradients, strict=True):
             root._grad += seed
         if modes.current.detecting:
@@ -103,7 +101,7 @@ def _visited(roots: "list[Value]") -> "tuple[list[Value], list[Value]]":
     visit = next(_visits)
     inner: list[Value] = []
     leaves: list[Value] = []
-    opened: list[Value] = []
+    opened: list[Value] = []  # nodes whose parents are being visited
     stack: list[Value | None] = list(roots)
     while stack:
         node = stack.pop()
@@ -114,17 +112,31 @@ def _visited(roots: "list[Value]") -> "tuple[list[Value], list[Value]]":
             if node.primitive is None:
                 leaves.append(node)
                 continue
-            opened.append(node)
+            node._grad = 0.0
             stack.append(None)
-            if node._many is not None:
-                parents = node._many[0]
-                stack += [p for p in reversed(parents) if p.requires_grad and p._visit != visit]
-                continue
-            right, left = node._right, node._left
-            if right is not None and right.requires_grad and right._visit != visit:
-                stack.append(right)
-            if left is not None and left.requires_grad and left._visit != visit:
-                stack.append(left)
+            left, right = node._left, node._right
+            if left is None:
+                for parent in reversed(node.parents):
+                    if parent.requires_grad and parent._visit != visit:
+                        stack.append(parent)
+            else:
+                if right is not None and right.requires_grad and right._visit != visit:
+                    if right.primitive is None:
+                        right._visit = visit
+                        leaves.append(right)
+                    else:
+                        stack.append(right)
+                if left.requires_grad and left._visit != visit:
+                    if left.primitive is None:
+                        left._visit = visit
+                        leaves.append(left)
+                    else:
+                        stack.append(left)
+            if stack[-1] is None:
+                stack.pop()
+                inner.append(node)
+            else:
+                opened.append(node)
     return inner, leaves
 
 
@@ -132,13 +144,13 @@ def _propagate(order: "list[Value]") -> None:
     """Let each node add its share to the gradients of its parents: the chain rule."""
     for node in reversed(order):
         gradient = node._grad
-        if node._many is not None:
-            for parent, partial in zip(*node._many, strict=True):
+        left, right = node._left, node._right
+        if left is None:
+            for parent, partial in zip(node.parents, node.partials, strict=True):
                 if parent.requires_grad:
                     parent._grad += partial * gradient
             continue
-        left, right = node._left, node._right
-        if left is not None and left.requires_grad:
+        if left.requires_grad:
             left._grad += node._slope_left * gradient
         if right is not None and right.requires_grad:
             right._grad += node._slope_right * gradient

@@ -8,11 +8,15 @@ and its local derivatives with respect to them. That record is all that backprop
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autograd import copying, modes, primitives, real, sweep
-from autograd.modes import current
-from autograd.primitives import Primitive
+from autograd.modes import current, special
+from autograd.primitives import Primitive, add, divide, multiply, subtract
 
 if TYPE_CHECKING:
+    import cython  # seen by Cython alone
+
     from autograd.drawing import Picture, Stepper
+else:
+    from autograd import uncompiled as cython
 
 
 class Notes(NamedTuple):
@@ -26,6 +30,9 @@ class Notes(NamedTuple):
 NO_NOTES = Notes()
 
 
+@cython.no_gc
+@cython.freelist(100000)
+@cython.cclass
 class Value:
     """A real number that remembers how it was made, and can say how it depends on its inputs.
 
@@ -83,10 +90,13 @@ class Value:
         self._many: tuple[tuple[Value, ...], tuple[float, ...]] | None = None
         self._visit = 0  # the number of the last sweep that came here
 
+    def __dealloc__(self) -> None:
+        _release(self)
+
     @property
     def data(self) -> float:
         """The number itself."""
-        if modes.special_threads:
+        if special.threads:
             _check_reading()
         return self._data
 
@@ -152,7 +162,9 @@ class Value:
             return self._many[1]
         if self._left is None:
             return ()
-        return (self._slope_left,) if self._right is None else (self._slope_left, self._slope_right)
+        if self._right is None:
+            return (self._slope_left,)
+        return (self._slope_left, self._slope_right)
 
     @partials.setter
     def partials(self, slopes: tuple[float, ...]) -> None:
@@ -224,42 +236,64 @@ class Value:
     # Values and of relu: for these the table's entries are written out, which saves most of the
     # time.
 
+    @cython.locals(right="Value")
     def __add__(self, other: Any) -> Any:
         if type(other) is Value:
-            data = self._data + other._data
-            return _result(data, primitives.add, self, other, 1.0, 1.0)
-        return record_operator(primitives.add, self, other)
+            right = other
+            return _result(self._data + right._data, add, self, right, 1.0, 1.0)
+        if type(other) is float:
+            return self + _constant(other)
+        return record_operator(add, self, other)
 
     def __radd__(self, other: Any) -> Any:
-        return record_operator(primitives.add, other, self)
+        if type(other) is float:
+            return _constant(other) + self
+        return record_operator(add, other, self)
 
+    @cython.locals(right="Value")
     def __sub__(self, other: Any) -> Any:
         if type(other) is Value:
-            data = self._data - other._data
-            return _result(data, primitives.subtract, self, other, 1.0, -1.0)
-        return record_operator(primitives.subtract, self, other)
+            right = other
+            return _result(self._data - right._data, subtract, self, right, 1.0, -1.0)
+        if type(other) is float:
+            return self - _constant(other)
+        return record_operator(subtract, self, other)
 
     def __rsub__(self, other: Any) -> Any:
-        return record_operator(primitives.subtract, other, self)
+        if type(other) is float:
+            return _constant(other) - self
+        return record_operator(subtract, other, self)
 
+    @cython.locals(right="Value")
     def __mul__(self, other: Any) -> Any:
         if type(other) is Value:
-            x, y = self._data, other._data
-            return _result(x * y, primitives.multiply, self, other, y, x)
-        return record_operator(primitives.multiply, self, other)
+            right = other
+            x, y = self._data, right._data
+            return _result(x * y, multiply, self, right, y, x)
+        if type(other) is float:
+            return self * _constant(other)
+        return record_operator(multiply, self, other)
 
     def __rmul__(self, other: Any) -> Any:
-        return record_operator(primitives.multiply, other, self)
+        if type(other) is float:
+            return _constant(other) * self
+        return record_operator(multiply, other, self)
 
+    @cython.locals(right="Value")
     def __truediv__(self, other: Any) -> Any:
         if type(other) is Value and other._data != 0.0:
-            y = other._data
+            right = other
+            y = right._data
             data = self._data / y
-            return _result(data, primitives.divide, self, other, 1.0 / y, -data / y)
-        return record_operator(primitives.divide, self, other)
+            return _result(data, divide, self, right, 1.0 / y, -data / y)
+        if type(other) is float:
+            return self / _constant(other)
+        return record_operator(divide, self, other)
 
     def __rtruediv__(self, other: Any) -> Any:
-        return record_operator(primitives.divide, other, self)
+        if type(other) is float:
+            return _constant(other) / self
+        return record_operator(divide, other, self)
 
     def __floordiv__(self, other: Any) -> Any:
         return record_operator(primitives.floor_divide, self, other)
@@ -357,6 +391,9 @@ class Value:
 
     # Comparison is of the numbers; == and hash are of the object, so that Values can be keys --
 
+    def __hash__(self) -> int:
+        return id(self) >> 4  # as Python does it; the lowest digits are always 0
+
     def __lt__(self, other: Any) -> bool:
         number = _comparable(other)
         return NotImplemented if number is None else self._data < number
@@ -376,12 +413,12 @@ class Value:
     # Conversion and display -------------------------------------------------------------------
 
     def __bool__(self) -> bool:
-        if modes.special_threads:
+        if special.threads:
             _check_reading()
         return self._data != 0.0
 
     def __float__(self) -> float:
-        if modes.special_threads:
+        if special.threads:
             _check_reading()
         if current.symbolic:
             raise TypeError(
@@ -422,9 +459,13 @@ class Value:
         )
 
 
+if not cython.compiled:  # Python's own is the same, without a call
+    Value.__hash__ = object.__hash__  # type: ignore[method-assign]
+
+
 def record(primitive: Primitive, parents: tuple[Value, ...]) -> Value:
     """Apply a primitive and remember its inputs and its local derivatives at them."""
-    if modes.special_threads or not primitive.is_builtin or not 1 <= len(parents) <= 2:
+    if special.threads or not primitive.is_builtin or not 1 <= len(parents) <= 2:
         return _record(primitive, parents)
     left = parents[0]
     if len(parents) == 1:
@@ -513,7 +554,7 @@ def _result(
     slope_right: float,
 ) -> Value:
     """Return what an operation on one or two Values gave."""
-    if modes.special_threads:
+    if special.threads:
         return _record(primitive, (left,) if right is None else (left, right))
     node = _constant(data)
     if left.requires_grad or (right is not None and right.requires_grad):
@@ -529,14 +570,11 @@ def _constant(data: float) -> Value:
     """Return a constant, without the checks that the user's numbers need."""
     node = Value.__new__(Value)
     node._data = data
-    node._grad = 0.0
-    node._notes = None
-    node.requires_grad = False
-    node.primitive = None
-    node._left = node._right = None
-    node._slope_left = node._slope_right = 0.0
-    node._many = None
-    node._visit = 0
+    if not cython.compiled:  # where it is, a new object is empty
+        node._grad = node._slope_left = node._slope_right = 0.0
+        node._left = node._right = node._many = node._notes = node.primitive = None
+        node._visit = 0
+        node.requires_grad = False
     return node
 
 
@@ -550,6 +588,28 @@ def link(node: Value, parents: tuple[Value, ...], partials: tuple[float, ...]) -
         node._slope_left = partials[0]
     elif parents:
         node._many = (parents, partials)
+
+
+_nesting = 0
+_released: list[Any] = []
+
+
+def _release(node: Value) -> None:
+    """Let go of a node's parents, which may free a million of them one after the other.
+
+    Plain Python does this by itself without deep recursion; the compiled form has to see to it.
+    """
+    global _nesting
+    if _nesting > 100:
+        _released.append((node._left, node._right, node._many))
+    _nesting += 1
+    node._left = node._right = None
+    if node._many is not None:
+        node._many = None
+    if _nesting == 1 and _released:
+        while _released:
+            _released.pop()
+    _nesting -= 1
 
 
 def _to_float(x: Any, what: str) -> float:
@@ -570,7 +630,7 @@ def _check_reading() -> None:
 
 def _comparable(x: Any) -> Any:
     """Return what Python can compare with a float, None if x is no number."""
-    if modes.special_threads:
+    if special.threads:
         _check_reading()
     if isinstance(x, Value):
         return x._data

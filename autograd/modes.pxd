@@ -1,0 +1,2 @@
+cdef class Special:
+    cdef public int threads

@@ -1,0 +1,37 @@
+cimport cython
+from autograd.modes cimport Special
+
+cdef Special special
+cdef int _nesting
+cdef list _released
+cdef object add, divide, multiply, subtract
+
+cdef class Value:
+    # What the sweep reads of a parent comes first: together in the processor's cache.
+    cdef public long long _visit
+    cdef public bint requires_grad
+    cdef public object primitive
+    cdef public Value _left
+    cdef public Value _right
+    cdef public double _grad
+    cdef public double _slope_left
+    cdef public double _slope_right
+    cdef public double _data
+    cdef public object _many
+    cdef public object _notes
+    cdef object __weakref__
+
+cdef Value _result(double data, object primitive, Value left, Value right, double slope_left, double slope_right)
+
+@cython.locals(node=Value)
+cdef Value _constant(double data)
+
+cdef Value _operand(object x)
+
+@cython.locals(left=Value, right=Value, data=double)
+cpdef Value record(object primitive, tuple parents)
+
+@cython.locals(left=Value, right=Value)
+cdef object record_operator(object primitive, object x, object y)
+
+cdef inline void _release(Value node) noexcept
