@@ -34,4 +34,7 @@ cpdef Value record(object primitive, tuple parents)
 @cython.locals(left=Value, right=Value)
 cdef object record_operator(object primitive, object x, object y)
 
-cdef inline void _release(Value node) noexcept
+@cython.locals(x=double, less=double, data=double, slope=double)
+cdef Value _power(Value base, double exponent)
+
+cdef void _release(Value node) noexcept

@@ -233,8 +233,8 @@ class Value:
         return stepper(self, **options)
 
     # Arithmetic: each operator is a primitive, recorded. Graphs consist mostly of + - * / between
-    # Values and of relu: for these the table's entries are written out, which saves most of the
-    # time.
+    # Values, relu and constant powers: for these the table's entries are written out, which saves
+    # most of the time.
 
     @cython.locals(right="Value")
     def __add__(self, other: Any) -> Any:
@@ -314,6 +314,8 @@ class Value:
         return other // self, other % self
 
     def __pow__(self, other: Any) -> Any:
+        if type(other) is float or (type(other) is int and -1000 < other < 1000):
+            return _power(self, other)
         return record_operator(primitives.power, self, other)
 
     def __rpow__(self, other: Any) -> Any:
@@ -564,6 +566,19 @@ def _result(
         node._slope_left = slope_left if left.requires_grad else 0.0
         node._slope_right = slope_right if right is not None and right.requires_grad else 0.0
     return node
+
+
+def _power(base: Value, exponent: float) -> Value:
+    """Return a power with a constant exponent: the table's entry, written out for most numbers."""
+    x, less = base._data, exponent - 1.0
+    is_plain = less + 1.0 == exponent != 0.0 and (x > 0.0 or (x < 0.0 and exponent % 1.0 == 0.0))
+    if not is_plain:
+        return record(primitives.power, (base, _constant(float(exponent))))
+    try:
+        data, slope = x**exponent, exponent * x**less
+    except OverflowError:
+        return record(primitives.power, (base, _constant(float(exponent))))
+    return _result(data, primitives.power, base, _constant(float(exponent)), slope, 0.0)
 
 
 def _constant(data: float) -> Value:

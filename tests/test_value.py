@@ -449,6 +449,9 @@ def test_the_operators_written_out_are_the_table(x: float, y: float) -> None:
         (a * b, primitives.multiply),
         (a / b, primitives.divide),
         (a.relu(), primitives.relu),
+        (a**y, primitives.power),
+        (a**2, primitives.power),
+        (a**-0.5, primitives.power),
     ]:
         recorded = primitive(*quick.parents)
         assert repr(quick) == repr(recorded)
