@@ -18,8 +18,14 @@ help: ## list the targets
 demo: $(VENV)/.stamp-demo ## see the engine at work in a minute; writes stepgrad-demo/
 	@$(BIN)/stepgrad demo
 
-test: lint ## run the linters, the type checker and all tests
+test: lint ## run the linters, the type checker and all tests, compiled and in plain Python
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
+	@if [ "$$($(BIN)/python -c 'import autograd; print(autograd.backend)')" = compiled ]; then \
+		echo "Once more with the engine in plain Python:"; \
+		STEPGRAD_PURE=1 $(BIN)/python -m pytest $(PYTEST_ARGS); \
+	else \
+		echo "The engine ran as plain Python alone: without a C compiler (Debian: apt install gcc python3-dev) there is no other form."; \
+	fi
 
 lint: $(VENV)/.stamp-dev ## run the linters and the type checker alone
 	@$(BIN)/ruff check .
@@ -41,11 +47,13 @@ clean: ## remove what the targets made, and every cache
 
 # Each stamp is written after its set-up succeeded, so that an interrupted one is done again.
 
+ENGINE := $(foreach name,modes sweep value,autograd/$(name).py autograd/$(name).pxd)
+
 $(VENV)/.stamp-demo: EXTRAS = demo
 $(VENV)/.stamp-dev: EXTRAS = dev
 $(VENV)/.stamp-notebook: EXTRAS = notebook,demo
 
-$(VENV)/.stamp-demo $(VENV)/.stamp-dev $(VENV)/.stamp-notebook: pyproject.toml | $(VENV)/.stamp
+$(VENV)/.stamp-demo $(VENV)/.stamp-dev $(VENV)/.stamp-notebook: pyproject.toml setup.py $(ENGINE) | $(VENV)/.stamp
 	@echo "Setting up $(VENV) for: $(EXTRAS)"
 	@$(BIN)/python $(PIP) --editable ".[$(EXTRAS)]"
 	@touch $@

@@ -1,8 +1,11 @@
 """Scalar reverse-mode automatic differentiation that you can step through, see and check."""
 
+from autograd.installation import backend, warn_of_name_clash  # first: it chooses the engine
+
+# isort: split
 from autograd.checking import GradcheckError, gradcheck
-from autograd.drawing import draw
-from autograd.installation import warn_of_name_clash
+from autograd.compiled import Program, TracingError, compile
+from autograd.drawing import draw, stepper
 from autograd.modes import AnomalyError, detect_anomaly, no_grad
 from autograd.primitives import (
     Primitive,
@@ -43,6 +46,7 @@ from autograd.primitives import (
     mean,
     minimum,
     mish,
+    pick,
     polygamma,
     relu,
     round,
@@ -68,6 +72,7 @@ from autograd.value import Value
 
 __all__ = [
     "Value",
+    "backend",
     "Primitive",
     "backward",
     "Sweep",
@@ -86,6 +91,10 @@ __all__ = [
     "gradcheck",
     "GradcheckError",
     "draw",
+    "compile",
+    "Program",
+    "TracingError",
+    "stepper",
     "absolute",
     "acos",
     "acosh",
@@ -123,6 +132,7 @@ __all__ = [
     "mean",
     "minimum",
     "mish",
+    "pick",
     "polygamma",
     "relu",
     "round",

@@ -1,4 +1,4 @@
-"""The stepgrad command: explain, check and draw an expression, train a network, see a demo."""
+"""The stepgrad command: explain, check, draw and step through an expression, train, see a demo."""
 
 import argparse
 import contextlib
@@ -179,6 +179,7 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
         f'  stepgrad explain "{NEURON}" \\\n      {" ".join(NEURON_POINT)}\n'
         '  stepgrad check "log(x)*y" x=2 y=3\n'
         '  stepgrad draw "x*y + sin(x)" x=2 y=3 -o graph.svg\n'
+        '  stepgrad step "x*y + sin(x)" x=2 y=3 -o steps.html\n'
         "  stepgrad train moons\n"
         "  stepgrad paths -o paths.png\n"
         "  stepgrad demo",
@@ -189,6 +190,7 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
         "explain": _explain_parser(commands),
         "check": _check_parser(commands),
         "draw": _draw_parser(commands),
+        "step": _step_parser(commands),
         "train": _train_parser(commands),
         "paths": _paths_parser(commands),
         "demo": _demo_parser(commands),
@@ -251,6 +253,24 @@ def _draw_parser(commands: Any) -> _Parser:
         "-o", "--output", metavar="FILE", required=True, help="FILE.svg, .png, .pdf, .dot, .html"
     )
     parser.set_defaults(run=_draw)
+    return parser
+
+
+def _step_parser(commands: Any) -> _Parser:
+    parser = _expression_parser(
+        commands,
+        "step",
+        "write a page that walks through backpropagation, one node at a time",
+        '"x*y + sin(x)" x=2 y=3 -o steps.html',
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        default="steps.html",
+        help="FILE.html, to be opened in a browser (default: steps.html)",
+    )
+    parser.set_defaults(run=_step)
     return parser
 
 
@@ -334,17 +354,20 @@ def _paths_parser(commands: Any) -> _Parser:
         "paths",
         help="plot the paths of all optimizers on the same surface",
         description="Plot the paths of all optimizers on the same surface.",
-        epilog="example:\n  stepgrad paths --surface rosenbrock -o rosenbrock.png",
+        epilog="examples:\n"
+        "  stepgrad paths --surface rosenbrock -o rosenbrock.png\n"
+        "  stepgrad paths --only SGD,momentum,Adam -o race.html",
     )
     parser.add_argument(
         "-o",
         "--output",
         metavar="FILE",
         default="paths.png",
-        help="FILE.png, .svg or .pdf (default: paths.png)",
+        help="FILE.png, .svg or .pdf; animated: FILE.gif or .html (default: paths.png)",
     )
     parser.add_argument("--surface", default="beale", help="beale or rosenbrock (default: beale)")
     parser.add_argument("--steps", type=int, metavar="N", help="how many steps each takes")
+    parser.add_argument("--only", metavar="NAMES", help="those alone, such as SGD,Adam")
     parser.set_defaults(run=_paths)
     return parser
 
@@ -518,10 +541,29 @@ def _save_picture(root: Value, *paths: str | Path) -> None:
 
     if root.requires_grad:
         root.backward()
+    _save(lambda: draw(root), *paths)
+
+
+def _step(chosen: argparse.Namespace) -> int:
+    problem = _Problem(chosen.expression, chosen.values)
+    root = problem.expression(*problem.inputs())
+    _save_steps(root, chosen.output)
+    print(f"The steps are in {chosen.output}: open it in a browser")
+    return PASSED
+
+
+def _save_steps(root: Value, path: str | Path) -> None:
+    """Write a page that walks through both passes."""
+    from autograd.drawing import stepper
+
+    _save(lambda: stepper(root), path)
+
+
+def _save(make: Callable[[], Any], *paths: str | Path) -> None:
     try:
-        picture = draw(root)
+        made = make()
         for path in paths:
-            picture.save(path)
+            made.save(path)
     except (ValueError, RuntimeError) as error:
         raise WrongUse(str(error)) from None
     except OSError as error:
@@ -584,8 +626,11 @@ def _training_problems_in_a_line() -> Iterator[None]:
 def _paths(chosen: argparse.Namespace) -> int:
     from optim import paths
 
+    animated = Path(chosen.output).suffix.lower() in (".gif", ".html")
+    show = paths.animate if animated else paths.plot
+    only = None if chosen.only is None else [name.strip() for name in chosen.only.split(",")]
     try:
-        paths.plot(chosen.output, chosen.surface, steps=chosen.steps)
+        show(chosen.output, chosen.surface, steps=chosen.steps, only=only)
     except ValueError as error:
         raise WrongUse(str(error)) from None
     print(f"The paths are drawn in {chosen.output}")
@@ -603,6 +648,7 @@ def _demo(chosen: argparse.Namespace) -> int:
     _print_sections(sections)
     _write_text(folder / "explanation.txt", as_text(sections) + "\n")
     _save_picture(root, folder / "neuron.svg", folder / "neuron.html")
+    _save_steps(root, folder / "steps.html")
     print("\nA small network learns to tell three kinds of iris apart:\n", flush=True)
     result = _trained("iris", folder)
     print(f"It classifies {result.accuracy:.1%} of the flowers that it has not seen correctly.")
@@ -615,6 +661,7 @@ def _print_closing(folder: Path, pictures: Sequence[Path]) -> None:
     plots = [path for path in pictures if path not in drawings]
     rows = [
         ("explanation.txt", "the passes above, to read at leisure"),
+        ("steps.html", "the same, to walk through in a browser, one node at a time"),
         ("neuron.html", "the neuron's graph, in a browser"),
         ("neuron.svg", "the same as a picture"),
         *((path.name, "how the loss fell and the accuracy rose") for path in plots),

@@ -70,26 +70,44 @@ def _picture(character: str) -> str:
 class Formula:
     """A number together with how it is written; operations on formulas give formulas.
 
+    Attributes:
+        number: the number.
+        text: how it is written in text.
+        latex: and in LaTeX.
+        strength: how tightly the text holds together.
+        primitive: the operation, if it is written as one.
+        operands: what the operation is applied to, in parentheses where they are needed; a
+            formula without a primitive is its one operand in parentheses, or the derivative of
+            the first of two by the second.
+
     >>> from autograd import tanh
     >>> n = Formula(0.5, "n")
     >>> print(2.0 * (n + tanh(n)))
     2 · (n + tanh(n))
     """
 
-    __slots__ = ("latex", "number", "strength", "text")
+    __slots__ = ("latex", "number", "operands", "primitive", "strength", "text")
     __array_ufunc__ = None
 
     def __init__(
-        self, number: float, text: str, latex: str | None = None, strength: int = _ATOM
+        self,
+        number: float,
+        text: str,
+        latex: str | None = None,
+        strength: int = _ATOM,
+        primitive: Primitive | None = None,
+        operands: "Sequence[Formula]" = (),
     ) -> None:
         self.number = number
         self.text = text
         self.latex = latex_name(text) if latex is None else latex
         self.strength = strength
+        self.primitive = primitive
+        self.operands = operands
 
     def __primitive__(self, primitive: Primitive, inputs: tuple[Any, ...]) -> "Formula":
         """Write an operation that was applied to formulas."""
-        operands = [_literal(x) for x in inputs]
+        operands = [literal(x) for x in inputs]
         if primitive is primitives.chosen or _is_first_power(primitive, operands):
             return operands[0]
         number = primitive.evaluate(*[operand.number for operand in operands])
@@ -157,16 +175,16 @@ class Formula:
         return hash(self.number)
 
     def __lt__(self, other: Any) -> bool:
-        return self.number < _literal(other).number
+        return self.number < literal(other).number
 
     def __le__(self, other: Any) -> bool:
-        return self.number <= _literal(other).number
+        return self.number <= literal(other).number
 
     def __gt__(self, other: Any) -> bool:
-        return self.number > _literal(other).number
+        return self.number > literal(other).number
 
     def __ge__(self, other: Any) -> bool:
-        return self.number >= _literal(other).number
+        return self.number >= literal(other).number
 
     def __float__(self) -> float:
         return self.number
@@ -175,7 +193,15 @@ class Formula:
         return self.text
 
 
-def _literal(x: Any) -> Formula:
+def literal(x: Any) -> Formula:
+    """Return a number as a formula; a formula is returned as it is.
+
+    Raises:
+        TypeError: for anything else.
+
+    >>> print(literal(-0.5) * literal(-2.0))
+    -0.5 · (-2)
+    """
     if isinstance(x, Formula):
         return x
     number = real.number(x)
@@ -188,19 +214,21 @@ def _literal(x: Any) -> Formula:
 def _application(primitive: Primitive, operands: Sequence[Formula], number: float) -> Formula:
     """Write an operation, with parentheses where they are needed."""
     strength = _strength(primitive, len(operands))
-    texts, latexes = [], []
+    texts, placed = [], []
     for place, operand in enumerate(operands):
         loose = _is_loose(primitive, operands, place)
         apart = _in_parentheses(operand) if loose else operand
         texts.append(operand.text if strength == _ATOM else apart.text)
-        latexes.append(apart.latex if _is_bare(primitive, place) else operand.latex)
+        placed.append(apart if _is_bare(primitive, place) else operand)
     sign = _SIGNS.get(primitive)
     text = primitive.write(*texts) if sign is None else sign.join(texts)
-    return Formula(number, text, primitive.write_latex(*latexes), strength)
+    latex = primitive.write_latex(*[operand.latex for operand in placed])
+    return Formula(number, text, latex, strength, primitive, placed)
 
 
 def _in_parentheses(formula: Formula) -> Formula:
-    return Formula(formula.number, f"({formula.text})", rf"\left({formula.latex}\right)")
+    latex = rf"\left({formula.latex}\right)"
+    return Formula(formula.number, f"({formula.text})", latex, operands=[formula])
 
 
 def _strength(primitive: Primitive, inputs: int) -> int:
@@ -225,6 +253,19 @@ def _is_loose(primitive: Primitive, operands: Sequence[Formula], place: int) -> 
 
 # An input in a LaTeX form that is enclosed already: \sqrt{#1}, \left|#1\right|; not {#1}^2.
 _ENCLOSED = re.compile(r"(?:[{(\[|]|\\l\w+)\s*#\d\s*(?:[)\]|]|\\r\w+|\}(?!\^))")
+
+
+def chained(primitive: Primitive, operands: Sequence[Formula]) -> list[Formula]:
+    """Return formulas as they stand in a long sum or product, in parentheses where needed.
+
+    >>> n = Formula(-0.5, "n")
+    >>> [str(term) for term in chained(primitives.multiply, [-n, n + 1.0, 2.0 * n, -n])]
+    ['-n', '(n + 1)', '(2 · n)', '(-n)']
+    """
+    return [
+        _in_parentheses(operand) if _is_loose(primitive, (operand, operand), place) else operand
+        for place, operand in zip([0] + [1] * len(operands), operands, strict=False)
+    ]
 
 
 def _is_bare(primitive: Primitive, place: int) -> bool:
@@ -289,10 +330,17 @@ class Names:
         A name that is a formula itself, such as ``x1*w1``, binds loosely.
         """
         if _is_plain_constant(node):
-            return _literal(node.data)
+            return literal(node.data)
         name = self[node]
         strength = _ATOM if re.fullmatch(r"[^\s+\-*/^%·]+", name) else _LOOSE
         return Formula(node.data, name, strength=strength)
+
+    def derivative(self, node: "Value", parent: "Value", partial: float) -> Formula:
+        """Return a derivative as it stands in a formula: ``∂y/∂x``."""
+        above = self.formula(node).in_parentheses_below(_ATOM)
+        below = self.formula(parent).in_parentheses_below(_ATOM)
+        latex = rf"\frac{{\partial {above.latex}}}{{\partial {below.latex}}}"
+        return Formula(partial, f"∂{above}/∂{below}", latex, operands=[above, below])
 
     def operation(self, node: "Value") -> str:
         """Write the operation that made a node, as in ``x * w``; empty for a leaf.
@@ -305,13 +353,40 @@ class Names:
         """
         if node.primitive is None:
             return ""
-        operands = [self.formula(parent) for parent in node.parents]
         if node.primitive is primitives.chosen:
-            return f"where(…, {operands[0]})"
-        return _application(node.primitive, operands, node.data).text
+            return f"where(…, {self.formula(node.parents[0])})"
+        return operation_formula(node, self).text
 
 
-def local_derivatives(node: "Value", names: Names) -> list[Formula]:
+class Numbers:
+    """Writes the nodes of a graph as their numbers, where `Names` writes names."""
+
+    @staticmethod
+    def formula(node: "Value") -> Formula:
+        """Return a node as it stands in a formula: its number."""
+        return literal(node.data)
+
+    @staticmethod
+    def derivative(node: "Value", parent: "Value", partial: float) -> Formula:
+        """Return a derivative as it stands in a formula: its number."""
+        return literal(partial)
+
+
+def operation_formula(node: "Value", names: Names | Numbers) -> Formula:
+    """Return the operation that made a node as a formula: of names, or of numbers.
+
+    >>> from autograd import Value
+    >>> y = Value(2.0, label="x") * Value(-3.0, label="w")
+    >>> print(operation_formula(y, Numbers()))
+    2 · (-3)
+    """
+    if node.primitive is None:
+        return names.formula(node)
+    operands = [names.formula(parent) for parent in node.parents]
+    return _application(node.primitive, operands, node.data)
+
+
+def local_derivatives(node: "Value", names: Names | Numbers) -> list[Formula]:
     """Return the local derivatives of a node as formulas, such as ``1 - o · o`` for tanh."""
     if node.primitive is None:
         return []
@@ -322,25 +397,18 @@ def local_derivatives(node: "Value", names: Names) -> list[Formula]:
     try:
         with switched(recording=False):
             rules = node.primitive.derivatives(names.formula(node), *inputs)
-        return [_literal(rule) for rule in rules]
+        return [literal(rule) for rule in rules]
     # A user's rule may need real floats.
     except (TypeError, ValueError, ArithmeticError, AttributeError):
         return [
-            _derivative(partial, names.formula(node), names.formula(parent))
+            names.derivative(node, parent, partial)
             for parent, partial in zip(node.parents, node.partials, strict=True)
         ]
 
 
-def _derivative(partial: float, node: Formula, parent: Formula) -> Formula:
-    """Return a derivative that is known only as a number."""
-    above, below = node.in_parentheses_below(_ATOM), parent.in_parentheses_below(_ATOM)
-    latex = rf"\frac{{\partial {above.latex}}}{{\partial {below.latex}}}"
-    return Formula(partial, f"∂{above}/∂{below}", latex)
-
-
 def step_text(step: "Step") -> str:
     """Write a step of the sweep with the real numbers, one line per edge."""
-    return "\n".join(_edge_text(step, edge, rule) for edge, rule in _rules(step))
+    return "\n".join(_edge_text(step, edge, rule) for edge, rule in edge_rules(step))
 
 
 def _edge_text(step: "Step", edge: "Edge", rule: Formula) -> str:
@@ -368,7 +436,7 @@ def _factor(x: float, write: Callable[[float], str] = short) -> str:
 
 def step_latex(step: "Step") -> str:
     r"""Write a step of the sweep as LaTeX, one line per edge."""
-    return aligned_equations([_edge_latex(step, edge, rule) for edge, rule in _rules(step)])
+    return aligned_equations([_edge_latex(step, edge, rule) for edge, rule in edge_rules(step)])
 
 
 def aligned_equations(equations: Sequence[str]) -> str:
@@ -412,8 +480,9 @@ def _barred(name: str) -> str:
     return rf"\overline{{{name}}}" if is_word else rf"\bar{{{name}}}"
 
 
-def _rules(step: "Step") -> "list[tuple[Edge, Formula]]":
-    rules = local_derivatives(step.node, step.names)
+def edge_rules(step: "Step", names: Names | Numbers | None = None) -> list[tuple["Edge", Formula]]:
+    """Return each edge of a step with its local derivative, as a formula of names or numbers."""
+    rules = local_derivatives(step.node, names or step.names)
     tracked = [
         rule for parent, rule in zip(step.node.parents, rules, strict=True) if parent.requires_grad
     ]

@@ -11,6 +11,7 @@ own functions, so that the same line serves floats and, for higher derivatives, 
 points (a kink, the edge of a domain, an infinity) are spelled out with `where`.
 """
 
+import functools
 import inspect
 import math
 import re
@@ -376,6 +377,8 @@ def where(condition: Any, x: Any, y: Any) -> Any:
     >>> y.data, x.grad
     (0.0, 0.0)
     """
+    if type(condition) is not bool and hasattr(condition, "__where__"):
+        return condition.__where__(x, y)  # it is not known yet: the function is being compiled
     taken, left = (x, y) if condition else (y, x)
     if type(taken) is float and type(left) is float:
         return taken
@@ -391,6 +394,8 @@ def where(condition: Any, x: Any, y: Any) -> Any:
 
 def _flag(condition: Any, out: Any) -> Any:
     """1 where the condition holds, else 0; nan where the result is nan."""
+    if type(out) is float and out <= inf:
+        return 1.0 if condition else 0.0
     return where(out <= inf, where(condition, 1.0, 0.0), nan)
 
 
@@ -494,7 +499,8 @@ def _power_partial(out: Any, x: Any, y: Any) -> Any:
         return plain
     has_digits = (absolute(out) >= real.smallest_normal) & (absolute(out) < inf)
     better = where(absolute(x) < 1.0, divide(y * out, x), y * divide(out, x))
-    return where(has_digits & (absolute(x) < inf), better, plain)
+    inexact = where(has_digits & (absolute(x) < inf), better, plain)
+    return where(is_exact, plain, inexact)
 
 
 power = Primitive(
@@ -1067,10 +1073,30 @@ def log_softmax(xs: Iterable[Any]) -> list[Any]:
         x if hasattr(x, "__primitive__") else logsumexp_of.to_float(x)
         for x in _listed("log_softmax", xs, at_least_one=True)
     ]
-    peak = real.largest([float(x) for x in numbers])
+    peak = _largest(numbers)
     shifted = [x - peak for x in numbers]  # a constant shift changes nothing but the rounding
     normalizer = logsumexp_of(*shifted)
     return [x - normalizer for x in shifted]
+
+
+def _largest(numbers: Sequence[Any]) -> Any:
+    """The largest number, as a constant."""
+    if modes.current.tracing is None:
+        return real.largest([float(x) for x in numbers])
+    with modes.switched(recording=False):
+        return functools.reduce(maximum, numbers)
+
+
+def pick(xs: Sequence[Any], index: Any) -> Any:
+    """Return xs[index], where the index may be an input of a function that is compiled.
+
+    Raises:
+        IndexError: if there is no such entry.
+
+    >>> pick([10.0, 20.0, 30.0], 1)
+    20.0
+    """
+    return index.__pick__(xs) if hasattr(index, "__pick__") else xs[index]
 
 
 @overload
@@ -1090,7 +1116,7 @@ def softmax(xs: Iterable[Any]) -> list[Any]:
 
 
 def _listed(name: str, xs: Any, at_least_one: bool = False) -> list[Any]:
-    if isinstance(xs, (str, bytes)) or not isinstance(xs, Iterable):
+    if type(xs) is not list and (isinstance(xs, (str, bytes)) or not isinstance(xs, Iterable)):
         raise TypeError(f"{name} needs a sequence of numbers, got {describe(xs)}")
     numbers = list(xs)
     if at_least_one and not numbers:

@@ -5,6 +5,7 @@ and its local derivatives with respect to them. That record is all that backprop
 `backward` walks it from the result to the inputs and applies the chain rule once per edge.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autograd import copying, modes, primitives, real, sweep
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import cython  # seen by Cython alone
 
     from autograd.drawing import Picture, Stepper
+    from autograd.drawing.stepper.widget import StepperWidget
 else:
     from autograd import uncompiled as cython
 
@@ -226,11 +228,12 @@ class Value:
 
         return draw(self, **options)
 
-    def stepper(self, **options: Any) -> "Stepper":
+    def stepper(self, **options: Any) -> "Stepper | StepperWidget":
         """Return a walk through both passes, node by node: see `autograd.stepper`."""
         from autograd.drawing import stepper
 
-        return stepper(self, **options)
+        walk: Stepper | StepperWidget = stepper(self, **options)
+        return walk
 
     # Arithmetic: each operator is a primitive, recorded. Graphs consist mostly of + - * / between
     # Values, relu and constant powers: for these the table's entries are written out, which saves
@@ -467,21 +470,51 @@ if not cython.compiled:  # Python's own is the same, without a call
 
 def record(primitive: Primitive, parents: tuple[Value, ...]) -> Value:
     """Apply a primitive and remember its inputs and its local derivatives at them."""
-    if special.threads or not primitive.is_builtin or not 1 <= len(parents) <= 2:
+    if special.threads or not primitive.is_builtin:
         return _record(primitive, parents)
-    left = parents[0]
     if len(parents) == 1:
+        left = parents[0]
         data = primitive.value(left._data)
         (slope,) = primitive.partials(data, left._data)
         return _result(data, primitive, left, None, slope, 0.0)
-    right = parents[1]
-    data = primitive.value(left._data, right._data)
-    slope_left, slope_right = primitive.partials(data, left._data, right._data)
-    return _result(data, primitive, left, right, slope_left, slope_right)
+    if len(parents) == 2:
+        left, right = parents
+        data = primitive.value(left._data, right._data)
+        slope_left, slope_right = primitive.partials(data, left._data, right._data)
+        return _result(data, primitive, left, right, slope_left, slope_right)
+    numbers = [parent._data for parent in parents]
+    if primitive is primitives.dot_of:
+        half = len(numbers) // 2
+        return _many(_dot(numbers), primitive, parents, numbers[half:] + numbers[:half])
+    data = primitive.value(*numbers)
+    return _many(data, primitive, parents, primitive.partials(data, *numbers))
+
+
+def _dot(xys: list[float]) -> float:
+    """x1*y1 + x2*y2 + … of the numbers x1, x2, …, y1, y2, …: the table's entry, written out."""
+    total, half = 0.0, len(xys) // 2
+    for place in range(half):
+        total += xys[place] * xys[half + place]
+    return total
+
+
+def _many(
+    data: float, primitive: Primitive, parents: tuple[Value, ...], slopes: Sequence[float]
+) -> Value:
+    """Return what an operation on many Values gave."""
+    node = _constant(data)
+    tracked = [parent.requires_grad for parent in parents]
+    if True in tracked:
+        if False in tracked:
+            slopes = [slope if t else 0.0 for slope, t in zip(slopes, tracked, strict=True)]
+        node.requires_grad = True
+        node.primitive = primitive
+        node._many = (parents, tuple(slopes))
+    return node
 
 
 def _record(primitive: Primitive, parents: tuple[Value, ...]) -> Value:
-    """Do the same for any number of parents, any primitive and in any mode."""
+    """Do the same for any primitive and in any mode."""
     if current.tracing is not None:
         traced: Value = current.tracing.record(primitive, parents)
         return traced

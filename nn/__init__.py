@@ -35,6 +35,7 @@ from nn.elementwise import (
     Tanh,
 )
 from nn.embedding import Embedding
+from nn.history import History
 from nn.linear import Linear
 from nn.module import Module
 from nn.neuron import MLP, Layer, Neuron
@@ -44,7 +45,7 @@ from nn.pooling import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
 from nn.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell, unroll
 from nn.reversal import GradientReversal
 from nn.saving import LoadError, load, save
-from nn.training import DivergedError, History, evaluate, fit, is_correct
+from nn.training import DivergedError, evaluate, fit, is_correct
 
 __all__ = [
     "Module",

@@ -35,11 +35,13 @@ def as_values(module: Any, x: Any, count: int) -> list[Value]:
         ...
     ValueError: this neuron takes 3 inputs, got 2
     """
-    if isinstance(x, (str, bytes)) or not isinstance(x, Iterable):
+    if type(x) is not list and (isinstance(x, (str, bytes)) or not isinstance(x, Iterable)):
         raise TypeError(f"{module} takes a list of {amount(count, 'input')}, got {x!r}")
     inputs = list(x)
     if len(inputs) != count:
         raise ValueError(f"{module} takes {amount(count, 'input')}, got {len(inputs)}")
+    if set(map(type, inputs)) == {Value}:
+        return inputs
     return [as_value(module, entry) for entry in inputs]
 
 

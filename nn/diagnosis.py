@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from autograd import Value, relu
-from autograd.files import write_whole
+from autograd.grouping import watching
 from autograd.nested import flatten
+from autograd.plotting import Plot, Theme, new_figure, plotted, set_axes
 from autograd.sweep import topological_order
 from nn.checks import has_methods, require_kind
 from nn.data import Batch, samples
-from nn.module import Module, in_mode, watching
-from nn.plots import BLUE, FAINT, GREEN, INK, ORANGE, as_png, new_figure, set_axes
+from nn.module import Module, in_mode
 from nn.summary import Part, kind, parts
 from nn.training import Data, Loss, forward, pair
 
@@ -111,21 +111,29 @@ class GradientReport:
         return f"{self.verdict} in {', '.join(where[:3])}{more}: {ADVICE[self.verdict]}"
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write a plot of the sizes in all layers to a PNG file, and return its path.
+        """Write a plot of the sizes in all layers to a file, and return its path.
 
         Raises:
+            ValueError: if the file's name ends in something else than .png, .svg or .pdf.
             ImportError: if matplotlib is not installed.
             OSError: if the file can't be written.
         """
-        return write_whole(path, self.plot())
+        return self.plot().save(path)
 
-    def plot(self) -> bytes:
-        """Return a plot of the sizes in all layers, as PNG.
+    def plot(self, path: str | os.PathLike[str] | None = None, *, theme: str = "light") -> Plot:
+        """Return a plot of the sizes in all layers, which shows itself in a notebook.
+
+        Args:
+            path: where to save it: a file name that ends in .png, .svg or .pdf.
+            theme: "light" or "dark".
 
         Raises:
+            ValueError: for another suffix or theme.
             ImportError: if matplotlib is not installed.
+            OSError: if the file can't be written.
         """
-        return _draw(self)
+        what = f"the sizes in {len(self.layers)} layers"
+        return plotted(path, theme, what, lambda colors: _draw(self, colors))
 
     def __repr__(self) -> str:
         """Show the table, and the verdict in a sentence."""
@@ -368,22 +376,22 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 # The plot ---------------------------------------------------------------------------------------
 
 
-def _draw(report: GradientReport) -> bytes:
+def _draw(report: GradientReport, theme: Theme) -> Any:
     shown = [
         (name, title)
         for name, title in _PANELS.items()
         if any(getattr(layer, name) is not None for layer in report.layers)
     ]
     height = 1.8 + max(2.4, 0.32 * len(report.layers))
-    figure = new_figure(3.4 * len(shown) + 1.6, height, _headline(report))
+    figure = new_figure(3.4 * len(shown) + 1.6, height, _headline(report), theme)
     panels = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
     for axes, (name, title) in zip(panels, shown, strict=True):
-        _draw_panel(axes, report.layers, name, title)
+        _draw_panel(axes, report.layers, name, title, theme)
     panels[0].set_yticks(
         range(len(report.layers)), [layer.name or layer.kind for layer in report.layers]
     )
     panels[0].invert_yaxis()  # the input is above, as in the table
-    return as_png(figure)
+    return figure
 
 
 _PANELS = {
@@ -400,37 +408,39 @@ def _headline(report: GradientReport) -> str:
     return report.advice.replace(": ", ":\n", 1)
 
 
-def _draw_panel(axes: Any, layers: list[LayerReport], name: str, title: str) -> None:
+def _draw_panel(axes: Any, layers: list[LayerReport], name: str, title: str, theme: Theme) -> None:
     points = [
         (size, place, layer)
         for place, layer in enumerate(layers)
         if (size := getattr(layer, name)) is not None and math.isfinite(size)
     ]
     is_share = name == "dead"
-    set_axes(axes, title, "share" if is_share else "root mean square", "")
+    set_axes(axes, title, "share" if is_share else "root mean square", "", theme)
     if is_share:
-        axes.axvspan(DEAD, 1.0, color=ORANGE, alpha=0.08, linewidth=0)
+        axes.axvspan(DEAD, 1.0, color=theme.orange, alpha=0.08, linewidth=0)
         axes.set_xlim(-0.03, 1.03)
     else:
         for size, place, layer in points:
             if size == 0.0:  # has no place on a logarithmic axis
                 at_left = axes.get_yaxis_transform()
-                axes.text(0.03, place, "0", color=_color(layer), va="center", transform=at_left)
+                axes.text(
+                    0.03, place, "0", color=_color(layer, theme), va="center", transform=at_left
+                )
         points = [point for point in points if point[0] > 0.0]
         axes.set_xscale("log")
         _widen(axes, [size for size, _, _ in points])
     if name == "update":
-        axes.set_xlabel("ratio", color=INK)
-        axes.axvspan(*UPDATES, color=GREEN, alpha=0.08, linewidth=0)
-    axes.plot([size for size, _, _ in points], [place for _, place, _ in points], color=FAINT)
+        axes.set_xlabel("ratio", color=theme.ink)
+        axes.axvspan(*UPDATES, color=theme.green, alpha=0.08, linewidth=0)
+    axes.plot([size for size, _, _ in points], [place for _, place, _ in points], color=theme.faint)
     for size, place, layer in points:
         marker = "o" if layer.verdict == HEALTHY else "X"
-        color = _color(layer)
+        color = _color(layer, theme)
         axes.plot([size], [place], marker=marker, markersize=7, color=color, markeredgewidth=0)
 
 
-def _color(layer: LayerReport) -> str:
-    return BLUE if layer.verdict == HEALTHY else ORANGE
+def _color(layer: LayerReport, theme: Theme) -> str:
+    return theme.blue if layer.verdict == HEALTHY else theme.orange
 
 
 def _widen(axes: Any, sizes: Sequence[float]) -> None:

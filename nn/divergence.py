@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from autograd import AnomalyError, Value, detect_anomaly
+from autograd.grouping import watching
 from autograd.nested import flatten
-from nn.module import Module, watching
+from nn.module import Module
 from nn.summary import kind
 
 Named = Iterable[tuple[str, Value]]

@@ -1,27 +1,18 @@
 """Module: what all networks share, which is knowing their parameters by name."""
 
-import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Any, Self
 
 from autograd import Value
+from autograd.grouping import Maker
 
 if TYPE_CHECKING:
     from nn.summary import Summary
 
 
-class _Watching(threading.local):
-    """Who is told, in this thread, what the modules return."""
-
-    tell: "Callable[[Module, Any], None] | None" = None
-
-
-_watching = _Watching()
-
-
-class Module:
+class Module(Maker):
     """A part of a network: a function with parameters.
 
     Its parameters are the Values among its attributes, and those of the modules among its
@@ -47,21 +38,6 @@ class Module:
 
     training: bool = True
     """Whether the module is being trained: dropout and batch normalization differ then."""
-
-    def __call__(self, *inputs: Any, **named: Any) -> Any:
-        """Return what `forward` computes."""
-        output = self.forward(*inputs, **named)
-        if _watching.tell is not None:
-            _watching.tell(self, output)
-        return output
-
-    def forward(self, *inputs: Any, **named: Any) -> Any:
-        """Compute the output from the inputs; to be written by each subclass.
-
-        Raises:
-            NotImplementedError: if the subclass has not done so.
-        """
-        raise NotImplementedError(f"{type(self).__name__} must define forward(self, ...)")
 
     def __setattr__(self, name: str, attribute: Any) -> None:
         super().__setattr__(name, attribute)
@@ -226,27 +202,6 @@ class Module:
         if inside and not arguments:
             arguments = "".join(f"\n  {line}" for line in inside) + "\n"
         return f"{type(self).__name__}({arguments})"
-
-
-@contextmanager
-def watching(tell: Callable[[Module, Any], None]) -> Iterator[None]:
-    """Call a function with every module that has computed, and its output, in a with block.
-
-    Modules inside others come before them; each thread has its own watcher.
-
-    >>> from nn import Linear, Sequential
-    >>> with watching(lambda module, output: print(type(module).__name__, len(output))):
-    ...     output = Sequential(Linear(2, 3), "relu")([1.0, 2.0])
-    Linear 3
-    Elementwise 3
-    Sequential 3
-    """
-    before = _watching.tell
-    _watching.tell = tell
-    try:
-        yield
-    finally:
-        _watching.tell = before
 
 
 @contextmanager

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from autograd import Value, no_grad
-from nn.module import Module, in_mode, watching
+from autograd.grouping import watching
+from nn.module import Module, in_mode
 from nn.shapes import shape, written
 
 

@@ -4,7 +4,6 @@ import inspect
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Literal, Protocol
 
@@ -14,8 +13,11 @@ from autograd.optional import needed
 from nn.checks import has_methods, positive_count, require_kind
 from nn.data import Batch, Samples, portions, samples
 from nn.divergence import Divergence, check_gradients, check_loss, check_parameters
+from nn.history import History, Trained, take_snapshot
 from nn.init import generator
+from nn.losses import binary_cross_entropy_with_logits
 from nn.module import Module, in_mode
+from nn.summary import parts
 from optim.checks import require_number
 from optim.clipping import clip_grad_norm, clip_grad_value
 
@@ -32,75 +34,6 @@ class Optimizer(Protocol):
 
     def step(self) -> None:
         """Move the parameters according to their gradients."""
-
-
-@dataclass
-class History:
-    """What happened in training: one entry per epoch in each list.
-
-    Attributes:
-        loss: the mean loss of the samples, each taken when it was trained on.
-        accuracy: the share of them that was right, likewise; empty if `fit` was not told what
-            is right.
-        validation_loss: the mean loss of the validation data after the epoch, if there are any.
-        validation_accuracy: the share of them that is right, likewise.
-        stopped: why training ended: "epochs", "loss", "patience", "callback", "interrupted" or
-            "diverged".
-    """
-
-    loss: list[float] = field(default_factory=list)
-    accuracy: list[float] = field(default_factory=list)
-    validation_loss: list[float] = field(default_factory=list)
-    validation_accuracy: list[float] = field(default_factory=list)
-    stopped: str = ""
-
-    @property
-    def watched(self) -> list[float]:
-        """The losses that stopping early looks at: of the validation data, if there are any."""
-        return self.validation_loss or self.loss
-
-    @property
-    def best_epoch(self) -> int:
-        """The epoch with the smallest loss, counted from 1; 0 if there was none.
-
-        >>> History(loss=[2.0, 1.0, 1.5]).best_epoch
-        2
-        """
-        losses = [math.inf if math.isnan(loss) else loss for loss in self.watched]
-        return losses.index(min(losses)) + 1 if losses else 0
-
-    def last(self) -> dict[str, float]:
-        """Return the latest entry of each list that has one.
-
-        >>> History(loss=[2.0, 1.0]).last()
-        {'loss': 1.0}
-        """
-        return {name: entries[-1] for name, entries in self._lists().items() if entries}
-
-    def add(self, training: list[float], validation: list[float]) -> None:
-        """Add an epoch: the loss and, if it was judged, the accuracy, of both kinds of data.
-
-        >>> history = History()
-        >>> history.add([0.5], [0.7])
-        >>> history.last()
-        {'loss': 0.5, 'validation_loss': 0.7}
-        """
-        _append(training, self.loss, self.accuracy)
-        _append(validation, self.validation_loss, self.validation_accuracy)
-
-    def cut(self, epochs: int) -> None:
-        """Forget what came after so many epochs.
-
-        >>> history = History(loss=[2.0, 1.0], validation_loss=[2.0])
-        >>> history.cut(1)
-        >>> history
-        History(loss=[2.0], accuracy=[], validation_loss=[2.0], validation_accuracy=[], stopped='')
-        """
-        for entries in self._lists().values():
-            del entries[epochs:]
-
-    def _lists(self) -> dict[str, list[float]]:
-        return {name: entries for name, entries in vars(self).items() if name != "stopped"}
 
 
 class DivergedError(FloatingPointError):
@@ -137,6 +70,7 @@ def fit(
     patience: int | None = None,
     min_delta: float = 0.0,
     restore_best: bool = False,
+    record_every: int | None = None,
     callbacks: Iterable[Callable[[History], Any]] = (),
     progress: bool = False,
 ) -> History:
@@ -172,6 +106,9 @@ def fit(
         patience: stop when that loss has not become smaller for so many epochs in a row.
         min_delta: by how much it must become smaller to count as that.
         restore_best: whether to end with the numbers of the epoch where that loss was smallest.
+        record_every: note all weights and gradients after every so many epochs, and before the
+            first, for `History.plot_histograms`: 16 bytes for each parameter every time, and a
+            tiny part of an epoch's time. None for not at all.
         callbacks: functions that are called with the history after each epoch; one that returns
             True stops the training.
         progress: whether to show a progress bar.
@@ -206,7 +143,9 @@ def fit(
     stopping = _Stopping(model, stop_at_loss, patience, min_delta, restore_best)
     rng = generator(seed)
     order = list(range(len(trained_on[0])))
-    history = History()
+    logits = loss is binary_cross_entropy_with_logits
+    history = History(trained=Trained(model, trained_on, held_out, batched, logits))
+    recorder = _Recorder(model, history, record_every)
     finished = 0
     try:
         with in_mode(model, training=True), _bar(epochs, progress) as bar:
@@ -219,6 +158,7 @@ def fit(
                     if schedule is not None and schedule_per == "batch":
                         _step(schedule, means.means()[0])
                 history.add(means.means(), trainer.measure(held_out) if held_out else [])
+                recorder.note(finished + 1)
                 finished += 1
                 if schedule is not None and schedule_per == "epoch":
                     _step(schedule, history.watched[-1])
@@ -392,6 +332,21 @@ class _Stopping:
             self.model.load_state_dict(self.numbers)
 
 
+class _Recorder:
+    """Notes the weights and gradients of a model every so many epochs, and before the first."""
+
+    def __init__(self, model: Module, history: History, every: int | None) -> None:
+        self.history = history
+        self.every = None if every is None else positive_count("fit's record_every", every)
+        self.layers = [] if every is None else parts(model)
+        self.note(0)
+
+    def note(self, epoch: int) -> None:
+        """Take a snapshot, if it is time for one."""
+        if self.every is not None and epoch % self.every == 0:
+            self.history.snapshots.append(take_snapshot(self.layers, epoch))
+
+
 class _Means:
     """Means over the samples of several batches."""
 
@@ -498,11 +453,6 @@ def _step(schedule: Any, loss: float) -> None:
     arguments = inspect.signature(schedule.step).parameters.values()
     asks = any(argument.default is argument.empty for argument in arguments)
     schedule.step(*[loss] if asks else [])
-
-
-def _append(means: list[float], *columns: list[float]) -> None:
-    for column, number in zip(columns, means, strict=False):
-        column.append(number)
 
 
 @contextmanager

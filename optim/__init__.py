@@ -9,7 +9,7 @@ if not hasattr(autograd, "Value"):
         "reinstall stepgrad, or keep them in separate environments."
     )
 
-from optim import schedules
+from optim import paths, schedules
 from optim.adagrad import Adadelta, Adagrad
 from optim.adam import Adam, Adamax, AdamW, NAdam, RAdam
 from optim.clipping import clip_grad_norm, clip_grad_value
@@ -35,6 +35,7 @@ __all__ = [
     "Rprop",
     "Lion",
     "schedules",
+    "paths",
     "clip_grad_norm",
     "clip_grad_value",
     "lr_range_test",

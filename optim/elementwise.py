@@ -9,6 +9,7 @@ import importlib
 from typing import Any
 
 import autograd
+from autograd import Value
 
 
 def sqrt(x: Any) -> Any:
@@ -48,7 +49,12 @@ def minimum(x: Any, y: Any) -> Any:
 
 
 def _function(name: str, x: Any) -> Any:
-    """Return NumPy's function for its arrays, else that of the primitive's values."""
+    """Return NumPy's function for its arrays, else that of the primitive's values.
+
+    While the rule is compiled, its numbers are Values, and the primitive itself is recorded.
+    """
+    if isinstance(x, Value):
+        return getattr(autograd, name)
     if hasattr(x, "__array_ufunc__"):
         return getattr(importlib.import_module("numpy"), name)
     return getattr(autograd, name).value

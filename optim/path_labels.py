@@ -5,41 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from autograd.optional import needed
-
-_SIZE = 11.0  # of the names, in points
-
-
-def label_ends(axes: Any) -> None:
-    """Write each line's label beside its end, moved up or down where two would overlap.
-
-    Args:
-        axes: matplotlib's, with lines whose ends have room to the right of them.
-    """
-    step = 1.3 * _SIZE * _pixels_per_point(axes)
-    ends = [(axes.transData.transform(line.get_xydata()[-1]), line) for line in axes.lines]
-    ends.sort(key=lambda end: float(end[0][1]))
-    heights = spread([float(at[1]) for at, _ in ends], step)
-    for (at, line), height in zip(ends, heights, strict=True):
-        _write(axes, line.get_label(), line.get_color(), at, (at[0] + 1.6 * step, height), "left")
-
-
-def spread(heights: Sequence[float], step: float) -> list[float]:
-    """Return rising heights moved apart to at least a step, about where they were.
-
-    >>> spread([0.0, 1.0, 5.0], 2.0)
-    [-0.5, 1.5, 5.0]
-    """
-    groups: list[tuple[float, int]] = []  # of texts that touch: the middle, and how many
-    for height in heights:
-        middle, count = height, 1
-        while groups and middle - groups[-1][0] < step * (count + groups[-1][1]) / 2.0:
-            other, more = groups.pop()
-            middle = (middle * count + other * more) / (count + more)
-            count += more
-        groups.append((middle, count))
-    return [
-        middle + step * (k - (count - 1) / 2.0) for middle, count in groups for k in range(count)
-    ]
+from autograd.plotting import LABEL_SIZE, LIGHT, Theme, write_beside
 
 
 def label_paths(
@@ -47,7 +13,8 @@ def label_paths(
     paths: Mapping[str, Sequence[tuple[float, float]]],
     colors: Mapping[str, str],
     landmarks: Sequence[tuple[float, float]],
-) -> None:
+    theme: Theme = LIGHT,
+) -> list[Any]:
     """Write each path's name where the path is by itself and there is room for the text.
 
     Args:
@@ -56,6 +23,10 @@ def label_paths(
         colors: the color of each.
         landmarks: points to keep away from, with a word below each; the first is where all
             paths begin.
+        theme: its colours.
+
+    Returns:
+        The texts.
     """
     numpy = needed("numpy", "a plot")
     point = _pixels_per_point(axes)
@@ -69,8 +40,9 @@ def label_paths(
         for mark in marks
         for below in (0.0, 12.0, 24.0)
     ]
+    written = []
     for name, route in routes.items():
-        half_width = 0.32 * _SIZE * point * len(name)
+        half_width = 0.32 * LABEL_SIZE * point * len(name)
         others = numpy.concatenate([r for other, r in routes.items() if other != name] + taken)
         everything = numpy.concatenate([others, route])
         best: tuple[float, Any, Any] = (-1.0, None, None)
@@ -85,7 +57,8 @@ def label_paths(
         _, anchor, middle = best
         if middle is not None:
             taken.append(_text_at(middle, half_width))
-            _write(axes, name, colors[name], anchor, middle, "center")
+            written.append(write_beside(axes, name, colors[name], anchor, middle, theme))
+    return written
 
 
 def _places(axes: Any, anchor: Any, half_width: float) -> Iterator[Any]:
@@ -97,7 +70,7 @@ def _places(axes: Any, anchor: Any, half_width: float) -> Iterator[Any]:
         x = anchor[0] + (half_width + 16.0 * point) * math.cos(angle)
         y = anchor[1] + 26.0 * point * math.sin(angle)
         fits_across = frame.x0 + half_width + 6.0 * point < x < frame.x1 - half_width - 6.0 * point
-        if fits_across and frame.y0 + _SIZE * point < y < frame.y1 - _SIZE * point:
+        if fits_across and frame.y0 + LABEL_SIZE * point < y < frame.y1 - LABEL_SIZE * point:
             yield needed("numpy", "a plot").array([x, y])
 
 
@@ -119,16 +92,6 @@ def _resampled(route: Any, spacing: float) -> Any:
     walked = numpy.concatenate([[0.0], numpy.hypot(*numpy.diff(route, axis=0).T).cumsum()])
     at = numpy.linspace(0.0, walked[-1], min(400, 2 + int(walked[-1] / spacing)))
     return numpy.stack([numpy.interp(at, walked, route[:, k]) for k in (0, 1)], axis=1)
-
-
-def _write(axes: Any, name: str, color: str, anchor: Any, at: Any, side: str) -> None:
-    effects = needed("matplotlib.patheffects", "a plot")
-    note = axes.annotate(
-        name, anchor, at, xycoords="figure pixels", annotation_clip=False, ha=side, va="center",
-        color=color, fontsize=_SIZE, fontweight="bold", zorder=6,
-        arrowprops={"arrowstyle": "-", "color": color, "shrinkA": 0, "shrinkB": 0},
-    )  # fmt: skip
-    note.set_path_effects([effects.withStroke(linewidth=3, foreground="white")])
 
 
 def _pixels_per_point(axes: Any) -> float:

@@ -1,11 +1,12 @@
 """The paths of all optimizers on one surface: as numbers, and as a picture."""
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from autograd import Value
+from autograd.plotting import DARK, Plot, Theme, plotted, suffix_of, theme_named
 from optim.adagrad import Adadelta, Adagrad
 from optim.adam import Adam, Adamax, AdamW, NAdam, RAdam
 from optim.checks import require_whole
@@ -14,16 +15,32 @@ from optim.rmsprop import RMSprop
 from optim.sgd import SGD
 from optim.signs import Lion, Rprop
 
+if TYPE_CHECKING:
+    from optim.path_animation import PathAnimation
+
+Place = str | os.PathLike[str] | None
 Point = tuple[float, float]
 Function = Callable[[Any, Any], Any]
 
 
 class Look(NamedTuple):
-    """How an optimizer's path is drawn: told apart by the dashes and the marks too."""
+    """How an optimizer's path is drawn: told apart by the dashes and the marks too.
 
-    color: str
+    Attributes:
+        light: its colour on a light ground.
+        dark: its colour on a dark ground.
+        dashes: of its line.
+        mark: the shape of the marks on it.
+    """
+
+    light: str
+    dark: str
     dashes: str
     mark: str
+
+    def color_on(self, theme: Theme) -> str:
+        """Return its colour on the ground of a theme."""
+        return self.dark if theme is DARK else self.light
 
 
 class Runner(NamedTuple):
@@ -33,23 +50,25 @@ class Runner(NamedTuple):
     look: Look
 
 
-# Colours of Okabe and Ito, and three of Tol, for all eyes.
+# On a light ground, colours of Okabe and Ito, and three of Tol, for all eyes.
 RUNNERS: dict[str, Runner] = {
-    "SGD": Runner(lambda p, lr: SGD(p, lr), Look("#000000", "-", "o")),
-    "momentum": Runner(lambda p, lr: SGD(p, lr, momentum=0.9), Look("#0072b2", "-", "s")),
-    "Nesterov": Runner(
-        lambda p, lr: SGD(p, lr, momentum=0.9, nesterov=True), Look("#56b4e9", "--", "D")
+    "SGD": Runner(lambda p, lr: SGD(p, lr), Look("#000000", "#ffffff", "-", "o")),
+    "momentum": Runner(
+        lambda p, lr: SGD(p, lr, momentum=0.9), Look("#0072b2", "#3d9be0", "-", "s")
     ),
-    "Adagrad": Runner(lambda p, lr: Adagrad(p, lr), Look("#e69f00", "-", "^")),
-    "Adadelta": Runner(lambda p, lr: Adadelta(p, lr), Look("#999933", "--", "v")),
-    "RMSprop": Runner(lambda p, lr: RMSprop(p, lr), Look("#d55e00", "-.", "P")),
-    "Adam": Runner(lambda p, lr: Adam(p, lr), Look("#009e73", "-", "X")),
-    "AdamW": Runner(lambda p, lr: AdamW(p, lr), Look("#004d40", ":", "p")),
-    "Adamax": Runner(lambda p, lr: Adamax(p, lr), Look("#cc79a7", "-", "h")),
-    "NAdam": Runner(lambda p, lr: NAdam(p, lr), Look("#882255", "--", "<")),
-    "RAdam": Runner(lambda p, lr: RAdam(p, lr), Look("#ee3377", "-.", ">")),
-    "Rprop": Runner(lambda p, lr: Rprop(p, lr), Look("#555555", ":", "d")),
-    "Lion": Runner(lambda p, lr: Lion(p, lr), Look("#6a3d9a", "-", "*")),
+    "Nesterov": Runner(
+        lambda p, lr: SGD(p, lr, momentum=0.9, nesterov=True), Look("#56b4e9", "#a8dcff", "--", "D")
+    ),
+    "Adagrad": Runner(lambda p, lr: Adagrad(p, lr), Look("#e69f00", "#e69f00", "-", "^")),
+    "Adadelta": Runner(lambda p, lr: Adadelta(p, lr), Look("#999933", "#cfcf5c", "--", "v")),
+    "RMSprop": Runner(lambda p, lr: RMSprop(p, lr), Look("#d55e00", "#ff7a38", "-.", "P")),
+    "Adam": Runner(lambda p, lr: Adam(p, lr), Look("#009e73", "#00b886", "-", "X")),
+    "AdamW": Runner(lambda p, lr: AdamW(p, lr), Look("#004d40", "#9be8cf", ":", "p")),
+    "Adamax": Runner(lambda p, lr: Adamax(p, lr), Look("#cc79a7", "#e3a3c6", "-", "h")),
+    "NAdam": Runner(lambda p, lr: NAdam(p, lr), Look("#882255", "#cf6fa0", "--", "<")),
+    "RAdam": Runner(lambda p, lr: RAdam(p, lr), Look("#ee3377", "#ff5f8f", "-.", ">")),
+    "Rprop": Runner(lambda p, lr: Rprop(p, lr), Look("#555555", "#a9b0b8", ":", "d")),
+    "Lion": Runner(lambda p, lr: Lion(p, lr), Look("#6a3d9a", "#b48ce0", "-", "*")),
 }
 """All optimizers, by the name that stands in the picture."""
 
@@ -174,27 +193,41 @@ def path_of(
     return path
 
 
-def run(surface: Surface | str = "beale", steps: int | None = None) -> dict[str, list[Point]]:
-    """Return the paths of all optimizers on a surface, by name.
+def run(
+    surface: Surface | str = "beale",
+    steps: int | None = None,
+    *,
+    only: Iterable[str] | None = None,
+) -> dict[str, list[Point]]:
+    """Return the paths of optimizers on a surface, by name.
 
     Args:
         surface: a `Surface`, or the name of one in `SURFACES`.
         steps: how many steps each takes (default: the surface's).
+        only: the names of those that take part (default: all that have a rate there).
 
     Raises:
         TypeError: if steps is not a whole number.
-        ValueError: if the surface or an optimizer is not known, or steps is below 1.
+        ValueError: if the surface or an optimizer is not known, nobody takes part, or steps is
+            below 1.
 
     >>> paths = run("rosenbrock", steps=2)
     >>> len(paths), paths["Adam"][0]
     (13, (-1.2, 1.0))
+    >>> list(run(steps=2, only=["SGD", "Adam"]))
+    ['SGD', 'Adam']
     """
     surface = _known(surface)
     steps = surface.steps if steps is None else steps
     require_whole("the number of steps", steps)
-    for name in surface.rates:
+    names = list(surface.rates if only is None else [only] if isinstance(only, str) else only)
+    for name in [*surface.rates, *names]:
         require(name in RUNNERS, f"the optimizers are {', '.join(RUNNERS)}", name)
-    return {name: _path_on(surface, name, steps) for name in surface.rates}
+    for name in names:
+        rated = f"the optimizers with a rate on this surface are {', '.join(surface.rates)}"
+        require(name in surface.rates, rated, name)
+    require(bool(names), "at least one optimizer takes part", names)
+    return {name: _path_on(surface, name, steps) for name in names}
 
 
 def _path_on(surface: Surface, name: str, steps: int) -> list[Point]:
@@ -204,23 +237,76 @@ def _path_on(surface: Surface, name: str, steps: int) -> list[Point]:
     return path_of(make, surface.function, surface.start, steps)
 
 
-def plot(path: str | Path, surface: Surface | str = "beale", *, steps: int | None = None) -> None:
-    """Draw the paths of all optimizers on a surface, and how low each gets step by step.
+def plot(
+    path: Place = None,
+    surface: Surface | str = "beale",
+    *,
+    steps: int | None = None,
+    only: Iterable[str] | None = None,
+    theme: str = "light",
+) -> Plot:
+    """Return a plot of the paths of optimizers on a surface, and how low each gets step by step.
 
     Args:
-        path: the picture to write; its suffix tells the format.
-        surface: a `Surface`, or the name of one in `SURFACES`.
-        steps: how many steps each optimizer takes (default: the surface's).
+        path: where to save it: a file name that ends in .png, .svg or .pdf.
+        surface: as for `run`.
+        steps: as for `run`.
+        only: as for `run`.
+        theme: "light" or "dark".
 
     Raises:
         TypeError: as `run`.
-        ValueError: as `run`.
+        ValueError: as `run`, or for another suffix or theme.
         ImportError: if matplotlib is not installed.
+        OSError: if the file can't be written.
+
+    >>> plot(surface="rosenbrock", steps=20, only=["SGD", "Adam"])
+    <Plot: the paths of SGD, Adam>
     """
     from optim.path_picture import picture
 
     surface = _known(surface)
-    picture(surface, run(surface, steps)).savefig(path)
+    found = run(surface, steps, only=only)
+    what = f"the paths of {', '.join(found)}"
+    return plotted(path, theme, what, lambda colors: picture(surface, found, colors).figure)
+
+
+def animate(
+    path: Place = None,
+    surface: Surface | str = "beale",
+    *,
+    steps: int | None = None,
+    only: Iterable[str] | None = None,
+    theme: str = "light",
+) -> "PathAnimation":
+    """Return an animation of what `plot` shows: the optimizers walk, all at once.
+
+    Args:
+        path: where to save it: a file name that ends in .gif, or in .html for a page that needs
+            nothing else, with play, pause and a slider.
+        surface: as for `run`.
+        steps: as for `run`.
+        only: as for `run`.
+        theme: "light" or "dark"; a page follows the reader's preference instead.
+
+    Raises:
+        TypeError: as `run`.
+        ValueError: as `run`, or for another suffix or theme.
+        ImportError: if matplotlib is not installed.
+        OSError: if the file can't be written.
+
+    >>> animate(surface="rosenbrock", steps=20, only=["SGD", "Adam"])
+    <PathAnimation: the paths of SGD, Adam>
+    """
+    from optim.path_animation import SUFFIXES, PathAnimation
+
+    if path is not None:
+        suffix_of(path, SUFFIXES)
+    surface = _known(surface)
+    animation = PathAnimation(surface, run(surface, steps, only=only), theme_named(theme))
+    if path is not None:
+        animation.save(path)
+    return animation
 
 
 def _known(surface: Surface | str) -> Surface:

@@ -1,18 +1,15 @@
 """The learning-rate range test: which rates learn, and which are too large."""
 
 import math
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, SupportsFloat
 
-from autograd.optional import needed
+from autograd.plotting import Plot, Theme, new_figure, plotted, set_axes
 from optim.checks import require_number, require_whole
 from optim.optimizer import Optimizer, require
-
-_INK, _FAINT = "#333333", "#dddddd"
-_RAW, _SMOOTH, _STEEPEST, _TENTH = "#999999", "#0072b2", "#d55e00", "#009e73"
 
 
 @dataclass(frozen=True)
@@ -79,26 +76,36 @@ class RangeTest:
             f"least is {self.tenth_of_minimum:.3g}"
         )
 
-    def plot(self, path: str | Path) -> None:
-        """Draw the losses over the rates, with the two suggestions.
+    def plot(self, path: str | os.PathLike[str] | None = None, *, theme: str = "light") -> Plot:
+        """Return a plot of the losses over the rates, with the two suggestions.
 
         Args:
-            path: the picture to write; its suffix tells the format.
+            path: where to save it: a file name that ends in .png, .svg or .pdf.
+            theme: "light" or "dark".
 
         Raises:
+            ValueError: for another suffix or theme.
             ImportError: if matplotlib is not installed.
+            OSError: if the file can't be written.
+
+        >>> RangeTest([0.1, 1.0, 10.0], [9.0, 3.0, 5.0]).plot()
+        <Plot: the losses at 3 learning rates>
         """
-        figure = needed("matplotlib.figure", "a plot").Figure(
-            figsize=(8, 4.8), layout="constrained", facecolor="white"
-        )
+        what = f"the losses at {len(self.lrs)} learning rates"
+        return plotted(path, theme, what, self._draw)
+
+    def _draw(self, theme: Theme) -> Any:
+        figure = new_figure(8, 4.8, "", theme)
         axes = figure.subplots()
-        axes.plot(self.lrs, self.losses, color=_RAW, linewidth=1, marker=".", markersize=4)
-        axes.plot(self.lrs, self.smoothed, color=_SMOOTH, linewidth=2)
+        title = "Learning-rate range test"
+        set_axes(axes, title, "learning rate", "loss", theme, weight="bold")
+        axes.plot(self.lrs, self.losses, color=theme.grey, linewidth=1, marker=".", markersize=4)
+        axes.plot(self.lrs, self.smoothed, color=theme.blue, linewidth=2)
         axes.set_xscale("log")
         self._set_heights(axes)
         for lr, color, line, what, height in (
-            (self.steepest, _STEEPEST, "--", "the loss falls fastest", 0.99),
-            (self.tenth_of_minimum, _TENTH, ":", "a tenth of where it is least", 0.92),
+            (self.steepest, theme.orange, "--", "the loss falls fastest", 0.99),
+            (self.tenth_of_minimum, theme.green, ":", "a tenth of where it is least", 0.92),
         ):
             if lr is not None:
                 axes.axvline(lr, color=color, linewidth=2, linestyle=line)
@@ -110,17 +117,9 @@ class RangeTest:
                     fontweight="bold",
                     ha="right",
                     va="top",
-                    bbox={"facecolor": "white", "edgecolor": "none", "pad": 2},
+                    bbox={"facecolor": theme.ground, "edgecolor": "none", "pad": 2},
                 )
-        axes.set_title("Learning-rate range test", color=_INK, loc="left", fontweight="bold")
-        axes.set_xlabel("learning rate", color=_INK)
-        axes.set_ylabel("loss", color=_INK)
-        axes.tick_params(which="both", colors=_INK)
-        axes.grid(color=_FAINT, linewidth=0.8)
-        axes.set_axisbelow(True)
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.spines[["left", "bottom"]].set_color(_INK)
-        figure.savefig(path, dpi=150)
+        return figure
 
     def _set_heights(self, axes: Any) -> None:
         """Leave room for the texts, and let the end, where training fails, go off the top."""

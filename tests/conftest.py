@@ -1,4 +1,4 @@
-"""What all tests share: the Hypothesis profiles, and what to do without PyTorch."""
+"""What all tests share: the Hypothesis profiles, and what to do without PyTorch or Chromium."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+
+from tests.browser import chromium
 
 TORCH_TESTS = Path(__file__).parent / "oracles" / "torch"
 TORCH_IS_HERE = importlib.util.find_spec("torch") is not None
@@ -27,4 +29,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not TORCH_IS_HERE and TORCH_TESTS.is_dir():
         terminalreporter.write_line(
             "The comparison with PyTorch was left out; to include it: pip install torch==2.13.0"
+        )
+    if chromium.LEFT_OUT:
+        terminalreporter.write_line(
+            f"The tests in a browser were left out; to include them: {chromium.HOW_TO_GET_IT}"
         )

@@ -29,6 +29,7 @@ from autograd.primitives import TABLE
 from nn.recipes import OPTIMIZERS, RECIPES, SCHEDULES
 
 ROOT = Path(__file__).parent.parent
+COMMANDS = ("explain", "check", "draw", "step", "train", "paths", "demo")
 
 
 @dataclass
@@ -298,6 +299,11 @@ def test_wrong_use_of_explain_is_one_line(arguments: list[str], reason: str) -> 
         (["draw", "x", "x=1"], "required: -o/--output"),
         (["draw", "x", "x=1", "-o", "x.jpeg"], "not as 'x.jpeg'"),
         (["draw", "x", "x=1", "-o", "no-such-folder/x.svg"], "no-such-folder"),
+        (["step"], "required: EXPR"),
+        (["step", "x", "x=1", "-o", "x.svg"], "saved as .html, not as 'x.svg'"),
+        (["step", "x", "x=1", "-o", "no-such-folder/x.html"], "no-such-folder"),
+        (["step", "x" + "*x" * 300, "x=1"], "step through a part of it"),
+        (["step", "n = x; 3", "x=1"], "depends on no Value that requires a gradient"),
         (["train"], "required: RECIPE"),
         (["train", "roses"], "invalid choice: 'roses'"),
         (["train", "iris", "--epochs", "many"], "invalid int value: 'many'"),
@@ -361,11 +367,11 @@ def test_any_expression_is_explained_or_refused(text: str) -> None:
     st.lists(st.text(max_size=8) | st.sampled_from(["explain", "--json", "x=1", "x"]), max_size=5)
 )
 def test_any_arguments_give_a_status(arguments: list[str]) -> None:
-    assume(not {"draw", "train", "paths", "demo"} & set(arguments))  # they write files
+    assume(not {"draw", "step", "train", "paths", "demo"} & set(arguments))  # they write files
     assert stepgrad(*arguments).status in (0, 1, 2)
 
 
-# check and draw
+# check, draw and step
 
 
 def test_check_says_its_verdict_by_its_status(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -410,6 +416,20 @@ def test_drawings_have_the_gradients(tmp_path: Path) -> None:
     root = parse("n = x*x; n + 1")(3.0)
     root.backward()
     assert path.read_text(encoding="utf-8") == autograd.draw(root).dot
+
+
+def test_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "walk.html"
+    outcome = stepgrad("step", "n = x*y; n + sin(x)", "x=2", "y=3", "-o", str(path))
+    said = f"The steps are in {path}: open it in a browser\n"
+    assert (outcome.status, outcome.out, outcome.err) == (0, said, "")
+    root = parse("n = x*y; n + sin(x)")(2.0, 3.0)
+    x, y = (node for node in autograd.Sweep(root).order if node.is_leaf)
+    x.label, y.label = "x", "y"
+    assert path.read_text(encoding="utf-8") == autograd.stepper(root).page()
+    monkeypatch.chdir(tmp_path)
+    assert stepgrad("step", "x*x", "x=3").status == 0
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["steps.html", "walk.html"]
 
 
 def test_a_folder_in_the_place_of_the_picture_is_one_line(tmp_path: Path) -> None:
@@ -588,7 +608,7 @@ def test_demo_writes_what_it_says_and_does_so_again(
     closing = outcome.out.partition("All this is in stepgrad-demo")[2]
     listed = set(re.findall(r"^  (\S+\.\w+) ", closing, re.MULTILINE))
     assert {path.name for path in folder.iterdir()} == listed
-    assert {"explanation.txt", "neuron.svg", "neuron.html"} < listed
+    assert {"explanation.txt", "neuron.svg", "neuron.html", "steps.html"} < listed
     explanation = (folder / "explanation.txt").read_text(encoding="utf-8")
     assert "w1.grad += x1 · v1.grad = 2 × 0.5 → 1.0" in explanation
     assert explanation in outcome.out
@@ -605,9 +625,9 @@ def test_help_and_version() -> None:
     alone = stepgrad()
     assert (alone.status, alone.err) == (0, "")
     assert stepgrad("--help").out == alone.out
-    assert all(name in alone.out for name in ("explain", "check", "draw", "train", "paths", "demo"))
+    assert all(name in alone.out for name in COMMANDS)
     assert stepgrad("--version").out == f"stepgrad {autograd.__version__}\n"
-    for name in ("explain", "check", "draw", "train", "paths", "demo"):
+    for name in COMMANDS:
         outcome = stepgrad(name, "--help")
         assert outcome.status == 0
         assert f"stepgrad {name} " in outcome.out.partition("example")[2]

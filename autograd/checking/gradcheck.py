@@ -14,15 +14,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from autograd import differences
 from autograd.checking import finite
-from autograd.checking.finite import Estimate
 from autograd.checking.kinks import BESIDE, ancestors, kinks_of, reach, tangents
 from autograd.checking.operations import blame, check_operations, lost_second_derivative
 from autograd.checking.oracles import Exact, Finite, UndefinedThere, mpmath_is_here, sweep
 from autograd.checking.recording import Function, differs, infinite_input, not_finite
 from autograd.checking.report import Entry, GradcheckError, KinkNote, Probe, Report, Section
-from autograd.checking.rounding import LEAST, backward_errors, forward_errors
+from autograd.checking.rounding import LEAST, backward_errors
+from autograd.differences import Estimate
 from autograd.formula import Names
+from autograd.replay import forward_errors
 from autograd.sweep import topological_order
 from autograd.value import Value
 
@@ -324,11 +326,11 @@ class _Check:
         if self.exact is not None and self._knows_all(self.exact):
             return self.exact.sided(self.nodes, outputs, x, side, passed)
         if any(kink.is_dense for kink in self.unsure):
-            return [finite.UNKNOWN] * len(outputs)
+            return [differences.UNKNOWN] * len(outputs)
         start = min(abs(x.data) or 1.0, self._reach(moving)) / 16.0
         axis = [float(other is x) for other in self.recording.inputs]
         function, noise = self._moved_along(axis), self._noise(axis)
-        return finite.one_sided(function, float(side), [start], noise, nearest=passed)
+        return differences.one_sided(function, float(side), [start], noise, nearest=passed)
 
     def _jumps(self, x: Value, k: int) -> bool:
         """Whether an output leaps at a kink when an input moves: no derivative exists there."""
@@ -342,7 +344,7 @@ class _Check:
                 (abs(moved(side * near)[k] - y.data), abs(moved(side * near / 64.0)[k] - y.data))
                 for side in (-1.0, 1.0)
             ]
-        return any(finite.limit(*pair).value != 0.0 for pair in gaps)
+        return any(differences.limit(*pair).value != 0.0 for pair in gaps)
 
     def _knows_all(self, exact: Exact) -> bool:
         return all(node.primitive is None or exact.knows(node.primitive) for node in self.nodes)
@@ -360,7 +362,7 @@ class _Check:
         for label, direction in self.function.directions(self.recording.operations):
             if self._is_skipped(direction):
                 skipped.append(label)
-                estimates = [finite.UNKNOWN] * len(self.recording.outputs)
+                estimates = [differences.UNKNOWN] * len(self.recording.outputs)
             else:
                 estimates = self._differences(direction)
             for k, name in enumerate(self._output_names()):
@@ -399,7 +401,7 @@ class _Check:
         def rest(h: float) -> list[float]:
             return [x - y for x, y in zip(function(h), graph(h), strict=True)]
 
-        return [finite.one_sided(rest, side, starts, noise) for side in (-1.0, 1.0)]
+        return [differences.one_sided(rest, side, starts, noise) for side in (-1.0, 1.0)]
 
     def _is_skipped(self, direction: Sequence[float]) -> bool:
         """Whether the function has no derivative in this direction that is the engine's."""
@@ -414,9 +416,11 @@ class _Check:
         function, noise = self._moved_along(direction), self._noise(direction)
         starts = [min(length, room) / 4.0 for length in self._lengths(direction)]
         return [
-            finite.UNKNOWN if is_rough else estimate
+            differences.UNKNOWN if is_rough else estimate
             for estimate, is_rough in zip(
-                finite.central(function, starts, noise), self._roughness(direction), strict=True
+                differences.central(function, starts, noise),
+                self._roughness(direction),
+                strict=True,
             )
         ]
 
@@ -441,10 +445,10 @@ class _Check:
         return list(zip(self.function.point, direction, strict=True))
 
     def _lengths(self, direction: Sequence[float]) -> list[float]:
-        """Over what lengths in this direction the function may vary: see `finite.scales`."""
+        """Over what lengths in this direction the function may vary: see `differences.scales`."""
         moved = [(abs(x) or 1.0, abs(d)) for x, d in self._moves(direction)]
         size, speed = max((pair for pair in moved if pair[1]), key=lambda pair: pair[1])
-        return [scale / speed for scale in finite.scales(size)]
+        return [scale / speed for scale in differences.scales(size)]
 
     def _moved_along(
         self,

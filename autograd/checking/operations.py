@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from autograd import differences
 from autograd.checking import finite
 from autograd.checking.kinks import room
 from autograd.checking.oracles import Exact, Finite
@@ -164,7 +165,7 @@ def lost_second_derivative(order: Sequence[Value], names: Names) -> str | None:
     return None
 
 
-def _second_partials(node: Value) -> Iterator[tuple[int, int, float, finite.Estimate]]:
+def _second_partials(node: Value) -> Iterator[tuple[int, int, float, differences.Estimate]]:
     """The derivatives of a node's local derivatives, by the engine and from their values."""
     primitive = node.primitive
     assert primitive is not None
@@ -180,8 +181,8 @@ def _second_partials(node: Value) -> Iterator[tuple[int, int, float, finite.Esti
 
         noise = [16.0 * math.ulp(p) for p in moved(0.0)]
         reach = room(primitive, numbers, k)
-        starts = [min(scale, reach) / 4.0 for scale in finite.scales(numbers[k])]
-        estimates = finite.central(moved, starts, noise)
+        starts = [min(scale, reach) / 4.0 for scale in differences.scales(numbers[k])]
+        estimates = differences.central(moved, starts, noise)
         unit = math.ulp(numbers[k])
         around = [(moved(n * unit), moved(-n * unit)) for n in finite.UNITS_AROUND]
         for i in tracked:

@@ -11,10 +11,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from autograd import primitives
+from autograd import differences, primitives
 from autograd.checking import finite
-from autograd.checking.finite import Estimate
 from autograd.checking.kinks import room
+from autograd.differences import Estimate
 from autograd.primitives import Primitive
 from autograd.value import Value
 
@@ -214,7 +214,7 @@ class Exact:
                 self._difference(primitive, exact, place, (side, 2 * side), finer)
                 for finer in (0, FLOAT_BITS // 2)
             ]
-            found.append(finite.limit(float(coarse), float(fine)))
+            found.append(differences.limit(float(coarse), float(fine)))
         return [estimate for estimate in found if estimate.error < math.inf]
 
     def _difference(
@@ -412,7 +412,9 @@ class Exact:
                 self._slopes(order, roots, leaf, side * max(passed, near), near)
                 for near in (self.mp.ldexp(1, -bits), self.mp.ldexp(1, -2 * bits))
             ]
-            return [finite.limit(float(c), float(f)) for c, f in zip(coarse, fine, strict=True)]
+            return [
+                differences.limit(float(c), float(f)) for c, f in zip(coarse, fine, strict=True)
+            ]
 
     def gaps(
         self, order: Sequence[Value], root: Value, leaf: Value, side: int

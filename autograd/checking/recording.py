@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autograd import real
+from autograd import real, replay
 from autograd.modes import AnomalyError, check_value, switched
 from autograd.nested import flatten
 from autograd.primitives import describe
@@ -49,12 +49,8 @@ class Recording:
 
     def values(self, numbers: Sequence[float]) -> list[float]:
         """Run the graph, not the function, at other inputs and return the outputs' numbers."""
-        data = dict(zip(self.inputs, numbers, strict=True))
-        for node in self.order:
-            if node.primitive is not None:
-                inputs = [data.get(parent, parent.data) for parent in node.parents]
-                data[node] = node.primitive.evaluate(*inputs)
-        return [data.get(y, y.data) for y in self.outputs]
+        moved = replay.values(self.order, dict(zip(self.inputs, numbers, strict=True)))
+        return [moved.get(y, y.data) for y in self.outputs]
 
 
 class Function:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from autograd.checking.finite import Estimate
+from autograd.differences import Estimate
 from autograd.formula import short
 from autograd.value import Value
 

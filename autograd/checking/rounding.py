@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from autograd.primitives import Primitive
+from autograd.replay import EPSILON
 from autograd.value import Value
 
 UNITS = 8.0
@@ -16,8 +17,6 @@ UNITS = 8.0
 
 LEAST = 2.0**-1040
 """Allowed absolutely: results that small were made of floats that had lost their last digits."""
-
-EPSILON = math.ulp(1.0)
 
 Numbers = Sequence[float]
 
@@ -89,27 +88,6 @@ def _nudges(numbers: Numbers) -> Iterator[tuple[list[float], list[float]]]:
             [x + move for x, move in zip(numbers, moves, strict=True)],
             [x - move for x, move in zip(numbers, moves, strict=True)],
         )
-
-
-def forward_errors(order: Sequence[Value]) -> dict[Value, float]:
-    """Return a bound, to first order, on the rounding error of each node's value."""
-    errors: dict[Value, float] = {}
-    for node in order:
-        if node.is_leaf:
-            errors[node] = 0.0
-            continue
-        inherited = sum(
-            abs(p) * errors.get(parent, 0.0)
-            for parent, p in zip(node.parents, node.partials, strict=True)
-        )
-        terms = sum(
-            abs(p * parent.data)
-            for parent, p in zip(node.parents, node.partials, strict=True)
-            if p != 0.0
-        )
-        many = EPSILON * len(node.parents) * terms if len(node.parents) > 2 else 0.0
-        errors[node] = inherited + 2.0 * math.ulp(node.data) + many
-    return errors
 
 
 def backward_errors(

@@ -1,19 +1,24 @@
 """Writing a computation graph in DOT, the language of Graphviz."""
 
 import html
+import itertools
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from typing import Any
 
-from autograd.drawing.palette import Palette
+from autograd.drawing.boxes import Box, kind
+from autograd.drawing.captions import caption, counted
+from autograd.drawing.overview import PARALLEL_EDGES, Item, Link, Overview
+from autograd.drawing.palette import LIGHT, Palette
 from autograd.formula import Names, short, visible
-from autograd.sweep import topological_order
 from autograd.value import Value
 
 FONT = "Helvetica,Arial,sans-serif"
 _LONGEST_TEXT = 32  # characters in a box
 _LONGEST_LINE = 1000  # characters, of at most nine bytes when written
 _SMALL = "9"  # points
+_FEW_LINKS = 20  # with more, numbers at the arrows are more than the eye can follow
+_MANY_LINKS = 60  # with more, arrows are thin
 
 _SHAPES = {
     "input": {"shape": "component", "margin": "0.12,0.03"},
@@ -21,38 +26,41 @@ _SHAPES = {
     "constant": {"shape": "box", "style": "filled,dashed"},
     "operation": {"shape": "box", "style": "filled,rounded"},
     "output": {"shape": "box", "peripheries": "2"},
+    "module": {"shape": "folder", "margin": "0.14,0.06"},
+    "bundle": {"shape": "box3d", "margin": "0.14,0.06"},
 }
 
 
 def write_dot(
-    roots: Sequence[Value], palette: Palette, *, direction: str = "LR", derivatives: bool = True
+    overview: Overview, palette: Palette, *, direction: str = "LR", derivatives: bool = True
 ) -> str:
-    """Return the graph that made the roots, written in DOT.
+    """Return what is to be shown of a graph, written in DOT.
 
     The same graph gives the same text: nodes are numbered in topological order.
 
     Args:
-        roots: the outputs.
+        overview: the graph and what to show of it.
         palette: the colours.
         direction: "LR" draws from left to right, "TB" from top to bottom.
         derivatives: whether to write the local derivatives at the edges.
 
+    >>> from autograd.drawing.boxes import Graph, box_tree
+    >>> from autograd.drawing.overview import everything
     >>> from autograd.drawing.palette import LIGHT
     >>> x = Value(2.0, label="x")
-    >>> print(write_dot([x * x], LIGHT).splitlines()[0])
+    >>> graph = Graph([x * x])
+    >>> print(write_dot(everything(graph, box_tree(graph)), LIGHT).splitlines()[0])
     digraph stepgrad {
     """
     import graphviz
 
-    order = topological_order(roots)
-    view = _View(Names(order), palette, _largest_gradient(order), frozenset(roots), derivatives)
-    keys = {node: f"n{place}" for place, node in enumerate(order)}
+    view = _View(overview, palette, direction, derivatives)
     graph = graphviz.Digraph(
         "stepgrad",
         graph_attr={
             "rankdir": direction,
             "bgcolor": palette.background,
-            "ranksep": "0.25",
+            "ranksep": view.distance,
             "nodesep": "0.12",
             "pad": "0.1",
         },
@@ -71,59 +79,146 @@ def write_dot(
             "fontsize": _SMALL,
         },
     )
-    for node in order:
-        graph.node(keys[node], **view.box(node))
-    for node in order:
-        for parent, partial in zip(node.parents, node.partials, strict=True):
-            graph.edge(keys[parent], keys[node], **view.arrow(node, parent, partial))
+    _write_items(graph, overview, overview.outermost, view)
+    for (used, user), link in overview.links.items():
+        for attributes in view.arrows(overview.items[used], overview.items[user], link):
+            graph.edge(f"n{used}", f"n{user}", **attributes)
     source: str = graph.source
     return source
 
 
-def _largest_gradient(order: Sequence[Value]) -> float:
-    return max((abs(node.grad) for node in order if math.isfinite(node.grad)), default=0.0)
+def _write_items(graph: Any, overview: Overview, frame: Box, view: "_View") -> None:
+    """Write the items in an open box, and the open boxes in it, each with a frame around it."""
+    for number, item in enumerate(overview.items):
+        if item.frame is frame:
+            graph.node(f"n{number}", **view.item(item))
+    row = overview.row(frame)
+    if row:
+        with graph.subgraph(graph_attr={"rank": "same"}) as rank:
+            for one, other in itertools.pairwise(row if view.direction == "TB" else row[::-1]):
+                rank.edge(f"n{one}", f"n{other}", style="invis")  # keeps them in order
+    for number, inner in enumerate(overview.frames):
+        if overview.surrounding(inner) is frame:
+            with graph.subgraph(name=f"cluster_{number}", graph_attr=view.frame(inner)) as cluster:
+                _write_items(cluster, overview, inner, view)
 
 
-@dataclass(frozen=True)
+def _largest_gradient(overview: Overview) -> float:
+    """Return the largest gradient of all nodes shown, and the largest mean of all boxes."""
+    nodes = overview.graph.nodes
+    sizes = [
+        abs(nodes[item.members[0]].grad) if item.is_single else item.mean_gradient or 0.0
+        for item in overview.items
+    ]
+    return max(filter(math.isfinite, sizes), default=0.0)
+
+
 class _View:
-    """How the nodes and edges of one graph look."""
+    """How the nodes, boxes and edges of one picture look."""
 
-    names: Names
-    palette: Palette
-    largest_gradient: float
-    roots: frozenset[Value]
-    derivatives: bool
+    def __init__(
+        self, overview: Overview, palette: Palette, direction: str, derivatives: bool
+    ) -> None:
+        graph = overview.graph
+        singles = [item.members[0] for item in overview.items if item.is_single]
+        named = {parent for place in singles for parent in graph.parents[place]} | set(singles)
+        self.nodes = graph.nodes
+        self.names = Names([graph.nodes[place] for place in sorted(named)])
+        self.palette = palette
+        self.largest_gradient = _largest_gradient(overview)
+        self.roots = {graph.nodes[place] for place in graph.outputs}
+        self.direction = direction
+        self.derivatives = derivatives
+        self.counting = len(overview.links) <= _FEW_LINKS
+        self.crowded = len(overview.links) > _MANY_LINKS
+        far = "1" if self.crowded else "0.4"  # inches from one rank to the next
+        self.distance = far if overview.is_collapsed else "0.25"
 
-    def kind(self, node: Value) -> str:
-        if node in self.roots:
-            return "output"
-        if node.parents:
-            return "operation"
-        return _kind_of_leaf(node)
+    def item(self, item: Item) -> dict[str, str]:
+        """Return the DOT attributes of a node, a bundle or a collapsed box."""
+        return self.box(self.nodes[item.members[0]]) if item.is_single else self.group(item)
+
+    def group(self, item: Item) -> dict[str, str]:
+        """Return the DOT attributes of a bundle or a collapsed box."""
+        colours = self.palette
+        alarming = item.alarms > 0
+        name, *lines = caption(item)
+        strong = colours.alarm_text if alarming else colours.text
+        quiet = colours.alarm_text if alarming else colours.muted
+        rows = [f"<b>{_font(cut(name), strong)}</b>"]
+        rows += [_font(cut(line), quiet, _SMALL) for line in lines]
+        shade = self.shade(item.mean_gradient or 0.0)
+        attributes = {
+            "label": f"<{'<br/>'.join(rows)}>",
+            "tooltip": tooltip("\n".join([name, *lines])),
+            "color": colours.alarm_edge if alarming else colours.kinds["group"],
+            "fillcolor": colours.alarm if alarming else shade,
+            "penwidth": "2.5" if alarming else "1.2",
+            **_SHAPES["module" if item.boxes else "bundle"],
+        }
+        if item.is_neighbour:
+            attributes |= {"style": "dashed", "fillcolor": colours.background}
+        if len(item.boxes) == 1:
+            attributes["class"] = f"box-{item.boxes[0].number}"  # by which a page finds it
+        return attributes
+
+    def frame(self, box: Box) -> dict[str, str]:
+        """Return the DOT attributes of the frame around an open box."""
+        muted = self.palette.muted
+        name = f"<b>{_font(cut(box.name), muted)}</b>"
+        own_kind = "" if box.name == box.kind else _font(f" · {box.kind}", muted, _SMALL)
+        return {
+            "label": f"<{name}{own_kind}>",
+            "tooltip": tooltip(box.full_name),
+            "color": self.palette.edge,
+            "fontname": FONT,
+            "fontsize": "11",
+            "labeljust": "l",
+            "style": "rounded",
+            "margin": "8",
+        }
+
+    def arrows(self, used: Item, user: Item, link: Link) -> Iterator[dict[str, str]]:
+        """Go through the DOT attributes of the edges from one item to another."""
+        if used.is_single and user.is_single and link.count <= PARALLEL_EDGES:
+            for parent, node, partial in link.edges:
+                yield self.arrow(node, parent, partial)
+        else:
+            yield self.bundle(link)
+
+    def bundle(self, link: Link) -> dict[str, str]:
+        """Return the DOT attributes of an arrow that stands for several edges."""
+        width = 1.0 + math.log10(link.count) / 2
+        attributes = {"tooltip": counted(link.count, "edge"), "penwidth": f"{width:.2f}"}
+        if not link.has_gradient:
+            attributes["style"] = "dashed"
+            attributes["tooltip"] += ": no gradient flows here"
+        if self.crowded:
+            attributes |= {"penwidth": "0.5", "arrowsize": "0.4"}
+        if link.is_alarming:
+            attributes |= {"color": self.palette.warning, "penwidth": "2.5"}
+        if link.count > 1 and self.counting:
+            attributes["label"] = f"<{_font(f'×{link.count:,}', self.palette.muted)}>"
+        return attributes
 
     def box(self, node: Value) -> dict[str, str]:
         """Return the DOT attributes of a node."""
-        kind = self.kind(node)
+        role = "output" if node in self.roots else kind(node)
         alarming = not (math.isfinite(node.data) and math.isfinite(node.grad))
         colours = self.palette
-        outline = colours.alarm_edge if alarming else colours.kinds[kind]
-        inside = colours.alarm if alarming else colours.shades[self.shade(node.grad)]
+        outline = colours.alarm_edge if alarming else colours.kinds[role]
+        inside = colours.alarm if alarming else self.shade(node.grad)
         return {
             "label": self.label(node, alarming),
             "tooltip": tooltip(self.description(node)),
             "color": outline,
             "fillcolor": inside,
             "penwidth": "2.5" if alarming else "1.2",
-            **_SHAPES[kind],
+            **_SHAPES[role],
         }
 
-    def shade(self, gradient: float) -> int:
-        """Return the shade for a gradient: the darkest for the largest, one lighter per halving."""
-        if gradient == 0.0:
-            return 0
-        darkest = len(self.palette.shades) - 1
-        halvings = math.log2(self.largest_gradient) - math.log2(abs(gradient))
-        return max(1, darkest - int(halvings))
+    def shade(self, gradient: float) -> str:
+        return self.palette.shades[shade_of(gradient, self.largest_gradient)]
 
     def label(self, node: Value, alarming: bool) -> str:
         """Return three lines: the name, what made it, its number and gradient."""
@@ -144,7 +239,7 @@ class _View:
     def origin(self, node: Value) -> str:
         """Return the operation, in full if it is short; for a leaf, its kind."""
         if node.primitive is None:
-            return _kind_of_leaf(node)
+            return kind(node)
         operation = self.names.operation(node)
         return operation if len(operation) <= _LONGEST_TEXT else node.op
 
@@ -169,10 +264,17 @@ class _View:
         return attributes
 
 
-def _kind_of_leaf(node: Value) -> str:
-    if node.requires_grad:
-        return "parameter"
-    return "input" if node.label else "constant"
+def shade_of(gradient: float, largest: float) -> int:
+    """Return the shade for a gradient: the darkest for the largest, one lighter per halving.
+
+    >>> shade_of(8.0, 8.0), shade_of(-4.0, 8.0), shade_of(1e-9, 8.0), shade_of(0.0, 8.0)
+    (8, 7, 1, 0)
+    """
+    if gradient == 0.0:
+        return 0
+    darkest = len(LIGHT.shades) - 1
+    halvings = math.log2(largest) - math.log2(abs(gradient))
+    return max(1, darkest - int(halvings))
 
 
 def marked(number: float) -> str:
@@ -190,13 +292,13 @@ def _signed(gradient: float) -> str:
     return f"{'▲' if gradient > 0.0 else '▼'} {short(gradient)}"
 
 
-def cut(text: str) -> str:
+def cut(text: str, longest: int = _LONGEST_TEXT) -> str:
     """Return the text, or its beginning and an ellipsis if it is too long for a box.
 
     >>> cut("x" * 40) == "x" * 31 + "…"
     True
     """
-    return text if len(text) <= _LONGEST_TEXT else text[: _LONGEST_TEXT - 1] + "…"
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def markup(text: str, backslash: str = r"\\") -> str:

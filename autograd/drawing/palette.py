@@ -49,6 +49,7 @@ LIGHT = Palette(
         "constant": "#6e7781",
         "operation": "#424a53",
         "output": "#8250df",
+        "group": "#9a4a00",
     },
     shades=(
         "#fefefe",
@@ -78,6 +79,7 @@ DARK = Palette(
         "constant": "#9198a1",
         "operation": "#b7bdc8",
         "output": "#bc8cff",
+        "group": "#f0a35e",
     },
     shades=(
         "#161b22",

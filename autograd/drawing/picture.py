@@ -1,26 +1,32 @@
 """Pictures of computation graphs, which show themselves in notebooks and save themselves."""
 
 import functools
-import html
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from autograd import primitives
+from autograd.drawing.boxes import Box, Graph, box_tree
+from autograd.drawing.captions import counted
 from autograd.drawing.dot import cut, write_dot
-from autograd.drawing.palette import DARK, LIGHT, PALETTES, Palette
+from autograd.drawing.overview import EDGES_PER_ITEM, Overview, everything, overview
+from autograd.drawing.page import OpenedBox, opened_boxes, page
+from autograd.drawing.palette import PALETTES
 from autograd.drawing.render import render
 from autograd.drawing.svg import finish
 from autograd.files import write_whole
 from autograd.formula import visible
 from autograd.nested import flatten
-from autograd.sweep import topological_order
 from autograd.value import Value
 
-_DIRECTIONS = ("LR", "TB")
+DIRECTIONS = ("LR", "TB")
 _SUFFIXES = (".svg", ".png", ".pdf", ".dot", ".html")
 _FEW = 30  # nodes: with more, numbers at the edges are more than the eye can follow
+_MOST = 100  # nodes and boxes: with more, names are too small to be read
+_MOST_EDGES = 10_000_000
+_FEW_NAMES = 8  # in a message
+_MOST_OF_ALL = 2000  # when all nodes were asked for: Graphviz takes seconds
 
 
 class Picture:
@@ -34,10 +40,11 @@ class Picture:
         theme: "auto", "light" or "dark".
     """
 
-    def __init__(self, dot: str, title: str, theme: str) -> None:
+    def __init__(self, dot: str, title: str, theme: str, boxes: Sequence[OpenedBox] = ()) -> None:
         self.dot = dot
         self.title = title
         self.theme = theme
+        self._boxes = boxes
 
     @functools.cached_property
     def svg(self) -> str:
@@ -88,7 +95,7 @@ class Picture:
         if suffix == ".svg":
             return self.svg.encode()
         if suffix == ".html":
-            return _page(self).encode()
+            return page(self.title, self.theme, self.dot, self._boxes).encode()
         return render(self.dot, suffix[1:])
 
     def _repr_svg_(self) -> str | None:
@@ -111,10 +118,11 @@ class Picture:
 def draw(
     root: Any,
     *,
+    detail: str | Iterable[str] | None = None,
     direction: str = "LR",
     theme: str = "auto",
     derivatives: bool | None = None,
-    max_nodes: int = 500,
+    max_nodes: int | None = None,
 ) -> Picture:
     """Return a picture of the graph that made a value.
 
@@ -125,40 +133,93 @@ def draw(
     one. A box with nan or inf is red with a thick outline. An edge through which no
     gradient flows is dashed.
 
+    A graph of more than 100 nodes is shown collapsed: a folder stands for all that a module of
+    `nn` made, a neuron or, if these are too many, a layer or a whole model. A block stands for
+    other nodes, those put together that do the same. They tell the mean size of the gradients
+    of their parameters, or else of their operations. In a page (.html) a click opens a folder.
+
     Args:
         root: a Value or nested sequences of Values, the outputs.
+        detail: which folders to open: the names of modules, such as "layers.0.neurons.3", or the
+            labels of nodes in them; "all" shows all nodes.
         direction: "LR" draws from left to right, "TB" from top to bottom.
         theme: "light", "dark", or "auto": an SVG or HTML follows the reader's preference, all
             else is light.
         derivatives: whether to write the local derivatives at the edges (default: in graphs of
             up to 30 nodes).
-        max_nodes: refuse to draw more nodes than this, or four times as many edges.
+        max_nodes: how many nodes, folders and blocks to show at most, with up to four times as
+            many arrows (default: 100; with detail="all" 2,000).
 
     Raises:
         TypeError: if root is not made of Values.
-        ValueError: if there are too many nodes, or for an unknown direction or theme.
+        ValueError: if all nodes were asked for and there are too many, if there are more than
+            ten million edges, for a detail that is not in the graph, and for an unknown
+            direction or theme.
 
     >>> x = Value(2.0, label="x")
     >>> draw(x * x)
     <Picture: Computation graph (2 nodes)>
     """
-    _check_option("direction", direction, _DIRECTIONS)
-    _check_option("theme", theme, tuple(PALETTES))
+    check_option("direction", direction, DIRECTIONS)
+    check_option("theme", theme, tuple(PALETTES))
     roots = _checked_roots(root)
-    order = topological_order(roots)
-    nodes, edges = len(order), sum(len(node.parents) for node in order)
-    if nodes > max_nodes or edges > 4 * max_nodes:
+    graph = Graph(roots)
+    if graph.edges > _MOST_EDGES:
         raise ValueError(
-            f"the graph has {nodes:,} nodes and {edges:,} edges, too many to draw with "
-            f"max_nodes={max_nodes:,}: draw a part of it, or raise max_nodes and be patient"
+            f"the graph has {len(graph.nodes):,} nodes and {graph.edges:,} edges, which takes "
+            "minutes to look through: draw a part of it, such as the loss of one sample"
         )
+    outermost = box_tree(graph)
+    shown = _shown(graph, outermost, detail, max_nodes)
     if derivatives is None:
-        derivatives = nodes <= _FEW
-    dot = write_dot(roots, PALETTES[theme], direction=direction, derivatives=derivatives)
-    return Picture(dot, _title(roots, nodes), theme)
+        derivatives = len(shown.items) <= _FEW and not shown.is_collapsed
+
+    def write(part: Overview) -> str:
+        return write_dot(part, PALETTES[theme], direction=direction, derivatives=bool(derivatives))
+
+    return Picture(write(shown), _title(roots, shown), theme, opened_boxes(shown, write))
 
 
-def _check_option(name: str, choice: str, known: Sequence[str]) -> None:
+def _shown(
+    graph: Graph, outermost: Box, detail: str | Iterable[str] | None, max_nodes: int | None
+) -> Overview:
+    """Return what to show of a graph."""
+    if detail is None:
+        return overview(graph, outermost, max_nodes or _MOST)
+    if detail != "all":
+        names = [detail] if isinstance(detail, str) else list(detail)
+        opened = [box for name in names for box in _boxes_called(name, graph, outermost)]
+        return overview(graph, outermost, max_nodes or _MOST, opened)
+    most = max_nodes or _MOST_OF_ALL
+    nodes = len(graph.nodes)
+    if nodes > most or graph.edges > EDGES_PER_ITEM * most:
+        raise ValueError(
+            f"the graph has {nodes:,} nodes and {graph.edges:,} edges, too many to draw all of "
+            f"them with max_nodes={most:,}: leave out detail for a collapsed picture, name a "
+            "module to open, or raise max_nodes and be patient"
+        )
+    return everything(graph, outermost)
+
+
+def _boxes_called(name: str, graph: Graph, outermost: Box) -> list[Box]:
+    """Return the boxes with a name, or those with a node of this label."""
+    boxes = list(outermost.all_boxes())
+    found = [box for box in boxes if box.outer and name in (box.name, box.full_name)]
+    found = found or [
+        box for box in boxes if any(graph.nodes[place].label == name for place in box.own)
+    ]
+    if not found:
+        known = [cut(box.name) for box in boxes[1 : _FEW_NAMES + 1]]
+        more = ", …" if len(boxes) > _FEW_NAMES + 1 else ""
+        modules = f"its modules are {', '.join(known)}{more}" if known else "it has no modules"
+        raise ValueError(
+            f"detail is 'all', a module or a label in the graph, got {name!r}: {modules}"
+        )
+    return found
+
+
+def check_option(name: str, choice: str, known: Sequence[str]) -> None:
+    """Raise a ValueError that tells the known choices, unless this is one of them."""
     if choice not in known:
         options = " or ".join(map(repr, known))
         raise ValueError(f"{name} is {options}, got {choice!r}")
@@ -174,57 +235,9 @@ def _checked_roots(root: Any) -> list[Value]:
     return roots
 
 
-def _title(roots: Sequence[Value], nodes: int) -> str:
+def _title(roots: Sequence[Value], shown: Overview) -> str:
     labels = ", ".join(visible(root.label) for root in roots if root.label)
     subject = f" of {cut(labels)}" if labels else ""
-    return f"Computation graph{subject} ({nodes:,} {'node' if nodes == 1 else 'nodes'})"
-
-
-def _page(picture: Picture) -> str:
-    """Return a page that needs nothing but itself, not even scripts."""
-    title = html.escape(picture.title)
-    dark = _page_colours(DARK)
-    colours = _page_colours(DARK if picture.theme == "dark" else LIGHT)
-    if picture.theme == "auto":
-        colours += f"\n@media (prefers-color-scheme: dark) {{ {dark} }}"
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>{title}</title>
-<style>
-body {{ margin: 2em; font: 16px/1.5 system-ui, sans-serif; }}
-h1 {{ font-size: 1.3em; overflow-wrap: anywhere; }}
-.picture {{ overflow-x: auto; }}
-.picture svg {{ max-width: none !important; }}
-{colours}
-</style>
-</head>
-<body>
-<h1>{title}</h1>
-<div class="picture">
-{picture.svg}
-</div>
-<p>{_LEGEND}</p>
-</body>
-</html>
-"""
-
-
-def _page_colours(palette: Palette) -> str:
-    return f"body {{ background: {palette.background}; color: {palette.text}; }}"
-
-
-_LEGEND = (
-    "Each box has three lines: the name, the operation, the number and its gradient. "
-    "Parameters have a folded corner, inputs have two plugs, constants are dashed, "
-    "operations rounded, outputs have a double outline. "
-    "The darker a box, the larger its gradient, a shade for each doubling; "
-    "▲ marks a positive one, ▼ a negative one. "
-    "A box with nan or inf is red with a thick outline and a ⚠. "
-    "The numbers at the edges are local derivatives; "
-    "no gradient flows along a dashed edge. "
-    "Point at a box to see its whole name and all digits."
-)
+    size = counted(len(shown.graph.nodes), "node")
+    boxes = f" in {len(shown.items):,} boxes" if shown.is_collapsed else ""
+    return f"Computation graph{subject} ({size}{boxes})"

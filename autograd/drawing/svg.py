@@ -25,7 +25,7 @@ def finish(svg: bytes, title: str, *, follows_reader: bool) -> str:
         element.tag = element.tag.rpartition("}")[2]
         element.attrib.pop("id", None)
     for group in root.iter("g"):
-        if group.get("class") in ("node", "edge"):
+        if group.get("class", "").split()[:1] in (["node"], ["edge"], ["cluster"]):
             _set_tooltip(group)
     root.set("xmlns", _SVG)
     root.set("role", "img")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from numbers import Integral
 from typing import Any
 
-from autograd import dot, log_softmax, real, sum
+from autograd import dot, log_softmax, pick, real, sum
 from nn.checks import amount
 from nn.losses.pairs import check_numbers, check_reduction, reduced
 from nn.shapes import counted, is_sequence, shape
@@ -155,8 +155,10 @@ class _Rule:
         true_class = self._checked_class(target, len(logs), where)
         if true_class is None:
             return 0.0, 0.0
-        weight = 1.0 if self.weight is None else self.weight[true_class]
-        loss = -logs[true_class] if self.weight is None else -logs[true_class] * weight
+        weight = 1.0 if self.weight is None else pick(self.weight, true_class)
+        loss = -pick(logs, true_class)
+        if self.weight is not None:
+            loss = loss * weight
         if not self.smoothing:
             return loss, weight
         spread = self.smoothing / len(logs)
@@ -179,8 +181,10 @@ class _Rule:
     def _weighted_sum(self, logs: list[Any]) -> Any:
         return sum(logs) if self.weight is None else dot(self.weight, logs)
 
-    def _checked_class(self, target: Any, classes: int, where: str) -> int | None:
+    def _checked_class(self, target: Any, classes: int, where: str) -> Any:
         """Return the number of the true class; None if it is to be ignored."""
+        if hasattr(target, "__pick__"):  # not known yet: the loss is being compiled
+            return target
         if isinstance(target, bool) or not isinstance(target, Integral):
             or_more = " or a list of probabilities" if self.allows_probabilities else ""
             raise TypeError(f"the target{where} is the number of a class{or_more}, got {target!r}")

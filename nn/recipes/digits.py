@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from autograd.optional import needed
+from autograd.plotting import LIGHT, as_png, new_figure, set_axes
 from nn import losses
 from nn.neuron import MLP
-from nn.plots import INK, ORANGE, as_png, new_figure, set_axes, training_curves
 from nn.recipes.recipe import Data, Recipe, Result, Settings
 from nn.recipes.splitting import held_out_accuracy, predictions, split
 from nn.training import Loss
@@ -67,7 +67,8 @@ class Digits(Recipe):
         """Draw the training, what was taken for what, and digits that were misread."""
         title = f"Digits: {result.accuracy:.1%} of the held-out digits are read correctly"
         return {
-            "digits-training.png": training_curves(result.history, title),
+            "digits-training.png": result.history.plot(title=title).png,
+            "digits-histograms.png": result.history.plot_histograms().png,
             "digits-mistakes.png": _draw_mistakes(result, title),
         }
 
@@ -104,14 +105,16 @@ def _draw_mistakes(result: Result, title: str) -> bytes:
     shown = mistakes[: COLUMNS * ROWS]
     right.suptitle(
         f"Misread ({len(shown)} of {len(mistakes)}): what it is → what was read",
-        color=INK,
+        color=LIGHT.ink,
         fontsize=12,
     )
     for axes in right.subplots(ROWS, COLUMNS).flat:
         axes.set_axis_off()
     for axes, (pixels, true, said) in zip(right.axes, shown, strict=False):
         axes.imshow(_image(pixels), cmap="Greys", vmin=0.0, vmax=1.0)
-        axes.set_title(f"{true} → {said}", color=ORANGE, fontsize=12, fontweight="bold", pad=3)
+        axes.set_title(
+            f"{true} → {said}", color=LIGHT.orange, fontsize=12, fontweight="bold", pad=3
+        )
     return as_png(figure)
 
 
@@ -143,5 +146,5 @@ def _draw_count(axes: Any, said: int, true: int, count: int) -> None:
         rectangle((said - 0.46, true - 0.46), 0.92, 0.92, facecolor=color if count else "#f6f6f6")
     )
     if count:
-        ink = "white" if shade > 0.6 else INK
+        ink = "white" if shade > 0.6 else LIGHT.ink
         axes.text(said, true, str(count), color=ink, ha="center", va="center", fontsize=10)

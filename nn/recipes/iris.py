@@ -7,7 +7,6 @@ from autograd import Value, draw
 from autograd.optional import needed
 from nn import losses
 from nn.neuron import MLP
-from nn.plots import training_curves
 from nn.recipes.recipe import Data, Recipe, Result, Settings
 from nn.recipes.splitting import held_out_accuracy, split
 from nn.training import Loss, evaluate
@@ -63,7 +62,7 @@ class Iris(Recipe):
         """
         title = f"Iris: {result.accuracy:.1%} of the held-out flowers are classified correctly"
         return {
-            "iris-training.png": training_curves(result.history, title),
+            "iris-training.png": result.history.plot(title=title).png,
             "iris-neuron.svg": draw(_neuron_at_hardest(result.model, result.data)).svg.encode(),
         }
 

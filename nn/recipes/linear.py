@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from random import Random
 from typing import Any
 
+from autograd.plotting import LIGHT, as_png, new_figure, set_axes
 from nn import losses
 from nn.neuron import Neuron
-from nn.plots import BLUE, INK, ORANGE, as_png, new_figure, set_axes, training_curves
 from nn.recipes.recipe import Data, Recipe, Result, Settings
 from nn.training import Loss
 
@@ -57,7 +57,7 @@ class Linear(Recipe):
         title = f"Linear regression: {_line(*_fitted(result.model))}"
         return {
             "linear-fit.png": _draw_fit(result, title),
-            "linear-training.png": training_curves(result.history, title),
+            "linear-training.png": result.history.plot(title=title).png,
         }
 
 
@@ -92,12 +92,12 @@ def _draw_fit(result: Result, title: str) -> bytes:
     axes = figure.subplots()
     epochs = len(result.history.loss)
     set_axes(axes, f"{POINTS} points, and the line found after {epochs} epochs", "x", "y")
-    axes.scatter(*_points(result.data), s=22, color=BLUE, alpha=0.6, linewidths=0)
-    _draw_line(axes, *_fitted(result.model), color=ORANGE, linewidth=2.5)
-    _draw_line(axes, SLOPE, INTERCEPT, color=INK, linewidth=1.2, linestyle="--")
+    axes.scatter(*_points(result.data), s=22, color=LIGHT.blue, alpha=0.6, linewidths=0)
+    _draw_line(axes, *_fitted(result.model), color=LIGHT.orange, linewidth=2.5)
+    _draw_line(axes, SLOPE, INTERCEPT, color=LIGHT.ink, linewidth=1.2, linestyle="--")
     for height, label, color in (
-        (0.95, f"found: {_line(*_fitted(result.model))}", ORANGE),
-        (0.89, "made from (dashed): y = x + 2", INK),
+        (0.95, f"found: {_line(*_fitted(result.model))}", LIGHT.orange),
+        (0.89, "made from (dashed): y = x + 2", LIGHT.ink),
     ):
         axes.text(
             0.03, height, label, color=color, fontweight="bold", transform=axes.transAxes, va="top"

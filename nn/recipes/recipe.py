@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from autograd.files import write_whole
 from autograd.optional import needed
 from nn.checks import positive_count
+from nn.history import History
 from nn.module import Module
 from nn.recipes.choices import (
     make_optimizer,
@@ -19,7 +20,7 @@ from nn.recipes.choices import (
     suited_rate,
 )
 from nn.recipes.seeds import for_each_seed
-from nn.training import DivergedError, History, Loss, fit, is_correct
+from nn.training import DivergedError, Loss, fit, is_correct
 
 LARGEST_SEED = 2**32 - 1
 
@@ -152,6 +153,7 @@ class Recipe:
             schedule=make_schedule(settings.schedule, optimizer, settings.epochs),
             stop_at_loss=self.enough,
             seed=settings.seed,
+            record_every=None if folder is None else 1,
             progress=progress,
         )
         if not history.loss:

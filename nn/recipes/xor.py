@@ -6,14 +6,14 @@ from functools import partial
 from typing import Any
 
 from autograd import no_grad
+from autograd.plotting import LIGHT, as_png, halo, new_figure, set_axes
 from nn import losses
+from nn.boundary import draw_points, draw_regions
 from nn.checks import positive_count
 from nn.neuron import MLP, Layer
-from nn.plots import GREEN, INK, as_png, new_figure, set_axes, training_curves
 from nn.recipes.choices import make_optimizer, make_schedule
 from nn.recipes.recipe import Data, Recipe, Result, Settings
 from nn.recipes.seeds import for_each_seed
-from nn.recipes.surfaces import draw_points, draw_surface, halo
 from nn.training import DivergedError, Loss, fit
 
 X = [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
@@ -69,7 +69,7 @@ class Xor(Recipe):
         title = f"XOR, {verdict} by a 2-{UNITS}-1 network with tanh"
         return {
             "xor-surface.png": _draw_plane(result.model, title),
-            "xor-training.png": training_curves(result.history, title),
+            "xor-training.png": result.history.plot(title=title).png,
         }
 
     def over_seeds(self, count: int, *, progress: bool = True, **wanted: Any) -> str:
@@ -210,17 +210,18 @@ def _outputs(model: MLP) -> list[float]:
 
 
 def _draw_plane(model: MLP, title: str) -> bytes:
-    figure = new_figure(8, 6.8, title)
+    figure = new_figure(7.2, 7.2, title)
     axes = figure.subplots()
     explanation = (
-        "Thick line: the output is one half\nDashed lines: a hidden unit's weighted sum is 0"
+        "The paler, the closer the output is to one half, the thick line\n"
+        "Dashed lines: a hidden unit's weighted sum is 0"
     )
     set_axes(axes, explanation, "a", "b", grid=False)
-    draw_surface(figure, axes, lambda point: float(model(point)[0]), "output", SHOWN, SHOWN)
+    draw_regions(axes, lambda points: _shares(model, points), SHOWN, SHOWN)
     for neuron in model.layers[0].neurons:
         _draw_zero(axes, neuron)
     for (a, b), wanted, found in zip(X, Y, _outputs(model), strict=True):
-        draw_points(axes, [(a, b)], int(wanted), size=130)
+        draw_points(axes, [(a, b)], int(wanted), size=130, edge="white")
         axes.annotate(
             f"{a:.0f} xor {b:.0f} = {_short(found)}",
             (a, b),
@@ -228,12 +229,19 @@ def _draw_plane(model: MLP, title: str) -> bytes:
             textcoords="offset points",
             ha="center",
             va="bottom" if b else "top",
-            color=INK,
+            color=LIGHT.ink,
             fontweight="bold",
             path_effects=halo(),
             zorder=4,
         )
     return as_png(figure)
+
+
+def _shares(model: MLP, points: Sequence[Sequence[float]]) -> list[list[float]]:
+    """Return how far the outputs are from 1 and from 0."""
+    with no_grad():
+        outputs = [min(1.0, max(0.0, float(model(point)[0]))) for point in points]
+    return [[1.0 - output, output] for output in outputs]
 
 
 def _draw_zero(axes: Any, neuron: Any) -> None:
@@ -243,4 +251,4 @@ def _draw_zero(axes: Any, neuron: Any) -> None:
     if length > 0.0:
         nearest = (-bias * v / length, -bias * w / length)
         beyond = (nearest[0] - w, nearest[1] + v)
-        axes.axline(nearest, beyond, color=GREEN, linewidth=1.4, linestyle="--")
+        axes.axline(nearest, beyond, color=LIGHT.green, linewidth=1.4, linestyle="--")

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 import autograd as ag
-from autograd import Primitive, Value, gradcheck, primitives
-from autograd.checking import finite
+from autograd import Primitive, Value, differences, gradcheck, primitives
 from autograd.checking.kinks import kinks_of, reach, tangents
 from autograd.checking.oracles import Exact, UndefinedThere
-from autograd.checking.rounding import forward_errors, partial_tolerances
+from autograd.checking.rounding import partial_tolerances
+from autograd.replay import forward_errors
 from autograd.sweep import tracked_order
 
 
@@ -109,14 +109,14 @@ def test_differences_are_accurate_and_know_how_accurate() -> None:
         def moved(h: float, f: Any = function, x: float = x) -> list[float]:
             return [f(x + h)] if x + h > 0.0 else [math.nan]
 
-        starts = [scale / 4.0 for scale in finite.scales(x)]
-        (estimate,) = finite.central(moved, starts, noise)
+        starts = [scale / 4.0 for scale in differences.scales(x)]
+        (estimate,) = differences.central(moved, starts, noise)
         assert abs(estimate.value - derivative) <= estimate.error
         assert estimate.error <= 1e-5 * abs(derivative)
 
 
 def test_steps_longer_than_the_waves_do_not_deceive() -> None:
-    (estimate,) = finite.central(lambda h: [math.sin(1e8 + h)], [2.5e7, 0.25], [1e-8])
+    (estimate,) = differences.central(lambda h: [math.sin(1e8 + h)], [2.5e7, 0.25], [1e-8])
     assert abs(estimate.value - math.cos(1e8)) <= estimate.error < 1e-3
 
 
@@ -125,7 +125,7 @@ def test_one_sided_differences_stay_on_their_side() -> None:
         assert h > 0.0
         return [5.0 + 2.0 * h + h * h]
 
-    (estimate,) = finite.one_sided(steps_up, 1.0, [0.25], [1e-15])
+    (estimate,) = differences.one_sided(steps_up, 1.0, [0.25], [1e-15])
     assert abs(estimate.value - 2.0) <= estimate.error < 1e-9
 
 

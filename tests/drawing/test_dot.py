@@ -5,24 +5,33 @@ from __future__ import annotations
 import itertools
 import math
 import re
+from typing import Any
 
 import pytest
 
 from autograd import Value, exp, log, sum, tanh
-from autograd.drawing.dot import write_dot
+from autograd.drawing import dot
+from autograd.drawing.boxes import Graph, box_tree
+from autograd.drawing.overview import everything
 from autograd.drawing.palette import DARK, LIGHT, Palette, dark_style
 
 THEMES = pytest.mark.parametrize("palette", [LIGHT, DARK], ids=["light", "dark"])
 
 
+def write_dot(roots: list[Value], palette: Palette, **options: Any) -> str:
+    """Return all nodes of a graph in DOT."""
+    graph = Graph(roots)
+    return dot.write_dot(everything(graph, box_tree(graph)), palette, **options)
+
+
 def boxes(*roots: Value) -> list[dict[str, str]]:
     """Return the attributes of the nodes, in topological order."""
-    lines = re.findall(r"^\tn\d+ \[((?:.|\\\n)*)\]$", write_dot(roots, LIGHT), flags=re.MULTILINE)
+    lines = re.findall(r"^\tn\d+ \[((?:.|\\\n)*)\]$", write_dot(list(roots), LIGHT), flags=re.MULTILINE)
     return [attributes(line) for line in lines]
 
 
 def arrows(*roots: Value) -> list[dict[str, str]]:
-    lines = re.findall(r"^\tn\d+ -> n\d+ ?(.*)$", write_dot(roots, LIGHT), flags=re.MULTILINE)
+    lines = re.findall(r"^\tn\d+ -> n\d+ ?(.*)$", write_dot(list(roots), LIGHT), flags=re.MULTILINE)
     return [attributes(line.strip("[]")) for line in lines]
 
 
@@ -58,7 +67,7 @@ def test_kinds_differ_in_shape_and_in_colour() -> None:
     drawn = boxes(tanh(x * w + 1.0))
     shapes = {(b["shape"], b.get("style"), b.get("peripheries")): b["color"] for b in drawn}
     assert len(shapes) == 5
-    assert sorted(shapes.values()) == sorted(LIGHT.kinds.values())
+    assert {*shapes.values(), LIGHT.kinds["group"]} == set(LIGHT.kinds.values())
 
 
 def test_every_root_is_an_output() -> None:
@@ -83,9 +92,9 @@ def test_edges_without_gradient_are_dashed_and_have_no_derivative() -> None:
 
 def test_derivatives_can_be_left_out() -> None:
     x = Value(3.0, "x")
-    dot = write_dot([x * x], LIGHT, derivatives=False)
-    assert not re.search(r"->.* label=", dot)
-    assert "∂v1/∂x = 3.0" in dot  # but stays in the tooltip
+    source = write_dot([x * x], LIGHT, derivatives=False)
+    assert not re.search(r"->.* label=", source)
+    assert "∂v1/∂x = 3.0" in source  # but stays in the tooltip
 
 
 def test_the_darker_the_larger_the_gradient() -> None:

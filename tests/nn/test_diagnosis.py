@@ -241,7 +241,7 @@ def test_the_plot(tmp_path: Path, dead: bool) -> None:
     content = report.save(tmp_path / "report.png").read_bytes()
     width, height = struct.unpack(">II", content[16:24])
     assert width > 4 * height > 1000
-    assert content == report.plot()
+    assert content == report.plot().png
 
 
 def test_every_verdict_has_its_advice() -> None:

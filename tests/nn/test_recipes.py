@@ -291,9 +291,9 @@ def outcome(name: str, folder: Path, seed: int) -> tuple[Any, ...]:
 PICTURES = {
     "linear": {"linear-fit.png", "linear-training.png"},
     "xor": {"xor-surface.png", "xor-training.png"},
-    "moons": {"moons-boundary.png", "moons-training.png"},
+    "moons": {"moons-boundary.png", "moons-histograms.png", "moons-training.png"},
     "iris": {"iris-neuron.svg", "iris-training.png"},
-    "digits": {"digits-mistakes.png", "digits-training.png"},
+    "digits": {"digits-histograms.png", "digits-mistakes.png", "digits-training.png"},
 }
 
 

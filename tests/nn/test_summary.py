@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from autograd import Value
+from autograd.grouping import watching
 from nn import (
     LSTM,
     MLP,
@@ -18,7 +19,6 @@ from nn import (
     Sequential,
     TransformerBlock,
 )
-from nn.module import watching
 
 
 def rows(model: Module, x: Any = None) -> list[tuple[str, str, str, int]]:

@@ -131,8 +131,9 @@ def test_a_loss_that_never_falls(losses: list[float]) -> None:
 @pytest.mark.parametrize("losses", [[9.0, 9.0, 8.0, 3.0, 2.5, 99.0], [1.0, 1.0], [0.0]])
 def test_plot(losses: list[float], tmp_path: Path) -> None:
     path = tmp_path / "range.png"
-    curve(*losses).plot(path)
+    plot = curve(*losses).plot(path, theme="dark")
     assert path.read_bytes()[1:4] == b"PNG"
+    assert repr(plot) == f"<Plot: the losses at {len(losses)} learning rates>"
 
 
 @pytest.mark.parametrize(

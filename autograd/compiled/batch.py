@@ -1,0 +1,217 @@
+"""Batches: many samples as arrays, checked against what a function was compiled for."""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from autograd import primitives, real
+from autograd.nested import flatten
+from autograd.optional import needed
+from autograd.value import Value
+
+
+class HasValues(Exception):
+    """Raised when arguments are Values: one sample that is part of a graph, and no batch."""
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument of a compiled function, as it is for one sample.
+
+    Attributes:
+        name: what it is called.
+        shape: the lengths of its nested sequences, () for a number; None if they are uneven.
+        width: of how many numbers it consists.
+        indices: for those of its numbers that serve as an index, of how many it chooses one.
+    """
+
+    name: str
+    shape: tuple[int, ...] | None
+    width: int
+    indices: tuple[tuple[int, int], ...] = ()
+
+    def names(self) -> list[str]:
+        """Return what to call its numbers.
+
+        >>> Argument("x", (2,), 2).names()
+        ['x[0]', 'x[1]']
+        """
+        if self.shape == ():
+            return [self.name]
+        places = itertools.product(*map(range, self.shape or (self.width,)))
+        return [f"{self.name}{''.join(f'[{k}]' for k in place)}" for place in places]
+
+    def zeros(self) -> Any:
+        """Return an example of it: nested lists of zeros.
+
+        >>> Argument("x", (2, 1), 2).zeros()
+        [[0.0], [0.0]]
+        """
+        result: Any = 0.0
+        for length in reversed((self.width,) if self.shape is None else self.shape):
+            result = [result for _ in range(length)]
+        return result
+
+    def check_sample(self, sample: Any) -> None:
+        """Raise ValueError if one sample has another shape."""
+        shape = sample_shape(sample)
+        width = len(flatten(sample)[0])
+        if shape != self.shape or width != self.width:
+            raise ValueError(
+                f"{self.name} has the shape {shape}, but the function was compiled for samples of "
+                f"the shape {self.shape}; with Values it takes one sample, not a batch"
+            )
+
+    def to_json(self) -> list[Any]:
+        """Return it as plain lists."""
+        return [self.name, self.shape, self.width, self.indices]
+
+    @classmethod
+    def from_json(cls, saved: list[Any]) -> "Argument":
+        """Return an argument from what `to_json` returned."""
+        name, shape, width, indices = saved
+        lengths = None if shape is None else tuple(map(int, shape))
+        return cls(str(name), lengths, int(width), tuple((int(k), int(n)) for k, n in indices))
+
+    def read(self, X: Any) -> Any:
+        """Return samples as an array with a row of numbers for each.
+
+        Raises:
+            TypeError: if an entry is not a number.
+            ValueError: if there are no samples or they have another shape, or an index is out of
+                range.
+            HasValues: if entries are Values.
+        """
+        table = self._plain(X) if self.shape is not None else self._uneven(X)
+        for column, count in self.indices:
+            self._check_index(table[:, column], count)
+        return table
+
+    def _plain(self, X: Any) -> Any:
+        numpy = needed("numpy", "compiling", package="NumPy", extra="compile")
+        if type(X) is not numpy.ndarray or X.dtype != float or not X.flags.c_contiguous:
+            X = self._converted(X, numpy)
+        if X.shape[1:] != self.shape or not X.ndim:
+            raise ValueError(
+                f"{self.name} has the shape {X.shape}, but the function was compiled for samples "
+                f"of the shape {self.shape}: a batch has one more length in front, "
+                f"{('rows', *(self.shape or ()))}".replace("'", "")
+            )
+        if len(X) == 0:
+            raise ValueError(f"{self.name} has no rows: a batch needs at least one sample")
+        return X if X.ndim == 2 else X.reshape(len(X), self.width)
+
+    def _converted(self, X: Any, numpy: Any) -> Any:
+        try:
+            array = numpy.asarray(X)
+        except ValueError:
+            raise ValueError(
+                f"{self.name} has rows of different lengths: the function was compiled for "
+                f"samples of the shape {self.shape}"
+            ) from None
+        if array.dtype == object:
+            self._check_entries(X)
+        elif array.dtype.kind not in "biuf":
+            raise TypeError(f"{self.name} is made of numbers, got an array of {array.dtype}")
+        return numpy.ascontiguousarray(array, dtype=float)
+
+    def _uneven(self, X: Any) -> Any:
+        numpy = needed("numpy", "compiling", package="NumPy", extra="compile")
+        rows = [flatten(row)[0] for row in X]
+        for number, row in enumerate(rows):
+            if len(row) != self.width:
+                raise ValueError(
+                    f"row {number} of {self.name} has {len(row)} numbers, but the function was "
+                    f"compiled for {self.width}"
+                )
+        self._check_entries(rows)
+        if not rows:
+            raise ValueError(f"{self.name} has no rows: a batch needs at least one sample")
+        return numpy.array(rows, dtype=float)
+
+    def _check_entries(self, X: Any) -> None:
+        entries = flatten(X)[0]
+        if any(isinstance(entry, Value) for entry in entries):
+            raise HasValues
+        for entry in entries:
+            if real.number(entry) is None:
+                raise TypeError(
+                    f"{self.name} is made of numbers, got {primitives.describe(entry)}"
+                )
+
+    def _check_index(self, column: Any, count: int) -> None:
+        wrong = ((column < 0) | (column >= count) | (column != column.astype(int))).nonzero()[0]
+        if len(wrong):
+            raise ValueError(
+                f"row {wrong[0]} of {self.name} is {column[wrong[0]]:g}, but it must be one of "
+                f"0, 1, … {count - 1}: it chooses one of {count} numbers"
+            )
+
+
+def read_batch(arguments: Sequence[Argument], given: Sequence[Any]) -> list[Any]:
+    """Return a table of numbers for each argument.
+
+    Raises:
+        TypeError: if there are not as many arguments, or as for `Argument.read`.
+        ValueError: if the arguments have different numbers of rows, or as for `Argument.read`.
+    """
+    if len(given) != len(arguments):
+        raise TypeError(
+            f"the function was compiled for {len(arguments)} arguments "
+            f"({', '.join(argument.name for argument in arguments)}), got {len(given)}"
+        )
+    tables = [argument.read(X) for argument, X in zip(arguments, given, strict=True)]
+    for argument, table in zip(arguments, tables, strict=True):
+        if len(table) != len(tables[0]):
+            raise ValueError(
+                f"{arguments[0].name} has {len(tables[0])} rows, {argument.name} {len(table)}: "
+                "a batch has one row per sample in each argument"
+            )
+    return tables
+
+
+def argument_like(name: str, example: Any, indices: dict[int, int], first: int) -> Argument:
+    """Return what an argument is for one sample, given an example.
+
+    Args:
+        name: what it is called.
+        example: a number, or nested sequences of numbers.
+        indices: by their place in the whole sample, the numbers that serve as an index.
+        first: the place of the argument's first number in the whole sample.
+    """
+    width = len(flatten(example)[0])
+    own = sorted((place - first, n) for place, n in indices.items() if 0 <= place - first < width)
+    return Argument(name, sample_shape(example), width, tuple(own))
+
+
+def sample_shape(example: Any) -> tuple[int, ...] | None:
+    """Return the lengths of nested lists; None if they are uneven."""
+    if hasattr(example, "shape"):
+        return tuple(example.shape)
+    if isinstance(example, dict):
+        return None
+    if not isinstance(example, (list, tuple)):
+        return ()
+    shapes = {sample_shape(entry) for entry in example}
+    if len(shapes) > 1 or None in shapes:
+        return None
+    return (len(example), *(shapes.pop() or () if shapes else ()))
+
+
+def example_of(name: str, X: Any) -> Any:
+    """Return the first sample of a batch, as an example of what a sample looks like.
+
+    Raises:
+        TypeError: if it is no sequence.
+        ValueError: if it is empty.
+    """
+    if not hasattr(X, "__len__") or isinstance(X, (str, bytes, dict)):
+        raise TypeError(
+            f"{name} is a batch, a sequence with one entry per sample, got "
+            f"{primitives.describe(X)}"
+        )
+    if len(X) == 0:
+        raise ValueError(f"{name} has no rows: a batch needs at least one sample")
+    first = X.iloc[0] if hasattr(X, "iloc") else X[0]
+    return first.tolist() if hasattr(first, "tolist") else first

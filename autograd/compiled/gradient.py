@@ -1,0 +1,216 @@
+"""Gradients of straight-line code: the sweep itself, recorded as more code.
+
+The local derivatives are those of the primitives' own entries, applied to stand-ins for the
+numbers. So there is no second table of derivatives, and special points are as they are in a graph.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from autograd.compiled.code import EACH, ONCE, Builder, Code, primitive_named
+from autograd.compiled.trace import Recorder, TracingError, recording
+from autograd.primitives import Primitive
+
+Contribution = tuple[int, int]
+"""The places of a local derivative and of the gradient that it is multiplied with."""
+
+
+def with_gradients(code: Code, numbers: Sequence[int], inputs: Sequence[int] = ()) -> Code:
+    """Return code for the mean of code's one output over the samples, and its gradients.
+
+    Args:
+        code: has one output.
+        numbers: with respect to which of the call's numbers: a gradient each, of the mean.
+        inputs: with respect to which numbers of a sample: a gradient each, per sample.
+
+    Returns:
+        Code whose totals are the mean and its gradients with respect to the numbers, and whose
+        outputs are the gradients with respect to the inputs.
+    """
+    sweep = _Sweep(code, numbers, inputs)
+    with recording(sweep.recorder):
+        sweep.run()
+    builder = sweep.builder
+    mean = builder.emit("batch_mean", sweep.code.outputs[0])
+    totals = [mean, *(sweep.gradient("number", number) for number in numbers)]
+    outputs = [sweep.gradient("input", k) for k in inputs]
+    whole = Code(tuple(builder.instructions), tuple(outputs), tuple(totals))
+    return whole.without_dead_code()
+
+
+class _Sweep:
+    """The sweep from code's output to its numbers.
+
+    What is done once per call depends on no sample. The gradient of its result is the mean over
+    the samples, and the sweep goes on from there after all samples: also once per call.
+    """
+
+    def __init__(self, code: Code, numbers: Sequence[int], inputs: Sequence[int]) -> None:
+        self.recorder = Recorder()
+        self.builder = self.recorder.builder
+        places: list[int] = []
+        for instruction in code.instructions:
+            places.append(self.builder.copy(instruction, places))
+        outputs = tuple(places[place] for place in code.outputs)
+        self.code = code = Code(tuple(self.builder.instructions), outputs)
+        wanted = {("number", number) for number in numbers} | {("input", k) for k in inputs}
+        self.tracked = _tracked(code, wanted)
+        self.contributions: dict[int, list[Contribution]] = {}
+        self.found: dict[tuple[str, int], int] = {}
+        # Under which conditions a result has any part in the output; always, if it isn't here.
+        self.conditions: dict[int, list[int]] = {}
+        self.unconditional: set[int] = set()
+        # Conditions of which one holds, and under which other one; with each of them.
+        self.alternatives: dict[int, tuple[frozenset[int], int | None]] = {}
+
+    def gradient(self, kind: str, number: int) -> int:
+        """Return the place of a leaf's gradient."""
+        place = self.found.get((kind, number))
+        return self.builder.constant(0.0) if place is None else place
+
+    def run(self) -> None:
+        """Visit every instruction after all that use its result."""
+        root = self.code.outputs[0]
+        self.contributions[root] = [(self.builder.constant(1.0), self.builder.constant(1.0))]
+        self.unconditional.add(root)
+        for place in range(root, -1, -1):
+            if place in self.contributions and self.tracked[place]:
+                self._visit(place)
+
+    def _visit(self, place: int) -> None:
+        name, arguments = self.code.instructions[place]
+        gradient = self._total(place, self.contributions.pop(place))
+        if name in ("number", "input"):
+            self.found[name, arguments[0]] = gradient
+            return
+        condition = self._condition(place)
+        if name == "select":
+            self._hand_to_branches(gradient, condition, arguments)
+        elif name == "pick":
+            self._hand_to_picked(gradient, condition, arguments)
+        else:
+            partials = self._partials(place, primitive_named(name), arguments)
+            for operand, partial in zip(arguments, partials, strict=True):
+                if self.tracked[operand]:
+                    self._hand(operand, partial, gradient, condition)
+
+    def _condition(self, place: int) -> int | None:
+        """Return under which condition a result has a part in the output; None for always."""
+        if place in self.unconditional:
+            return None
+        conditions = dict.fromkeys(self.conditions[place])
+        for condition in list(conditions):
+            if condition in conditions and condition in self.alternatives:
+                parts, whole = self.alternatives[condition]
+                if conditions.keys() >= parts:  # one of them holds in any case
+                    if whole is None:
+                        return None
+                    conditions = {c: None for c in conditions if c not in parts} | {whole: None}
+        first, *others = conditions
+        for other in others:
+            first = self.builder.emit("or", first, other)
+        return None if self.builder.value(first) is True else first
+
+    def _hand(self, operand: int, partial: int, gradient: int, condition: int | None) -> None:
+        """Hand an operand its share; nothing, not even nan, where the result had no part."""
+        emit, one = self.builder.emit, self.builder.constant(1.0)
+        if condition is None:
+            self.unconditional.add(operand)
+        else:
+            share = emit("multiply", partial, gradient)
+            partial, gradient = one, emit("select", condition, share, self.builder.constant(0.0))
+            self.conditions.setdefault(operand, []).append(condition)
+        self.contributions.setdefault(operand, []).append((partial, gradient))
+
+    def _hand_to_branches(
+        self, gradient: int, condition: int | None, arguments: tuple[int, ...]
+    ) -> None:
+        chosen, *branches = arguments
+        holds = [chosen, self.builder.emit("not", chosen)]
+        self._hand_to_one(gradient, condition, holds, branches)
+
+    def _hand_to_picked(
+        self, gradient: int, condition: int | None, arguments: tuple[int, ...]
+    ) -> None:
+        index, *numbers = arguments
+        places = [self.builder.constant(float(k)) for k in range(len(numbers))]
+        holds = [self.builder.emit("equal", index, place) for place in places]
+        self._hand_to_one(gradient, condition, holds, numbers)
+
+    def _hand_to_one(
+        self, gradient: int, condition: int | None, holds: list[int], operands: list[int]
+    ) -> None:
+        """Hand the gradient to that operand whose condition holds: one of them does."""
+        if condition is not None:
+            holds = [self.builder.emit("and", condition, one) for one in holds]
+        for one in holds:
+            self.alternatives[one] = (frozenset(holds), condition)
+        for one, operand in zip(holds, operands, strict=True):
+            if self.tracked[operand]:
+                self._hand(operand, self.builder.constant(1.0), gradient, one)
+
+    def _partials(self, place: int, primitive: Primitive, operands: Sequence[int]) -> list[int]:
+        """Apply a primitive's own rule to stand-ins for its result and its inputs."""
+        result, *inputs = [self._stand_in(x) for x in (place, *operands)]
+        try:
+            partials = primitive.derivatives(result, *inputs)
+        except TypeError as error:
+            raise TracingError(
+                f"the partials of primitive {primitive.name!r} can't be compiled: write them with "
+                f"autograd's functions, and autograd.where in place of if ({error})"
+            ) from error
+        places = [self.recorder.place_of(partial) for partial in partials]
+        return places if primitive.is_builtin else self._nan_for_nan(place, operands, places)
+
+    def _nan_for_nan(self, place: int, operands: Sequence[int], partials: list[int]) -> list[int]:
+        """The user's rules need not say that nan has nan derivatives: nan in, nan out."""
+        emit = self.builder.emit
+        numbers = [emit("equal", x, x) for x in (place, *operands)]
+        some_input = numbers[1]
+        for number in numbers[2:]:
+            some_input = emit("and", some_input, number)
+        known = emit("or", numbers[0], some_input)
+        nan = self.builder.constant(float("nan"))
+        return [emit("select", known, partial, nan) for partial in partials]
+
+    def _stand_in(self, place: int) -> Any:
+        constant = self.builder.value(place)
+        return self.recorder.traced(place) if constant is None else constant
+
+    def _total(self, place: int, contributions: list[Contribution]) -> int:
+        """Add up what a result was handed; over the samples, if it is not of one sample."""
+        rates = self.builder.rates
+        if rates[place] != ONCE:
+            return self._sum(contributions)
+        of_samples = [c for c in contributions if EACH in (rates[c[0]], rates[c[1]])]
+        of_call = [c for c in contributions if EACH not in (rates[c[0]], rates[c[1]])]
+        terms = []
+        if of_samples:
+            terms.append(self.builder.emit("batch_mean", self._sum(of_samples)))
+        if of_call:
+            terms.append(self._sum(of_call))
+        return self.builder.emit("sum", *terms)
+
+    def _sum(self, contributions: list[Contribution]) -> int:
+        """Return the sum of products, as a dot product where there are several."""
+        one = self.builder.constant(1.0)
+        plain = [gradient for partial, gradient in contributions if partial == one]
+        products = [c for c in contributions if c[0] != one]
+        terms = list(plain)
+        if products:
+            partials, gradients = zip(*products, strict=True)
+            terms.append(self.builder.emit("dot", *partials, *gradients))
+        return self.builder.emit("sum", *terms)
+
+
+def _tracked(code: Code, wanted: set[tuple[str, int]]) -> list[bool]:
+    """Return through which results a gradient flows to what is wanted."""
+    tracked: list[bool] = []
+    for name, arguments in code.instructions:
+        if name in ("number", "input"):
+            tracked.append((name, arguments[0]) in wanted)
+        elif name in ("constant", "detach"):
+            tracked.append(False)
+        else:
+            tracked.append(any(tracked[x] for x in arguments))
+    return tracked

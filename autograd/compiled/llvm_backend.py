@@ -1,0 +1,212 @@
+"""Running compiled code as machine code, made by LLVM."""
+
+import ctypes
+import ctypes.util
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from autograd.compiled.code import EACH, Code
+from autograd.compiled.forms import lowered
+from autograd.compiled.llvm_text import (
+    BLOCKS,
+    FRAME,
+    FUNCTIONS,
+    KNOWN,
+    Target,
+    padded,
+    spare_size,
+    write_module,
+)
+from autograd.optional import needed
+
+_LINE = 64  # bytes: vectors begin where the processor reads them fastest
+
+
+class LlvmKernel:
+    """Code made ready to run.
+
+    Args:
+        code: the code.
+        widths: of how many numbers each argument of a sample consists.
+
+    Raises:
+        ImportError: if llvmlite is not installed.
+        NotImplementedError: if LLVM doesn't know an operation.
+    """
+
+    name = "llvm"
+
+    def __init__(self, code: Code, widths: Sequence[int]) -> None:
+        self.numpy = needed("numpy", "compiling", package="NumPy", extra="compile")
+        code = lowered(code)
+        for name, _ in code.instructions:
+            if name not in KNOWN:
+                raise NotImplementedError(
+                    f"there is no machine code for {name}: compile with backend='numpy'"
+                )
+        machine = _machine()
+        rates = code.rates
+        # What is the same for all samples is computed once, and filled in here.
+        self.varying = [k for k, place in enumerate(code.outputs) if rates[place] == EACH]
+        self.fixed = [k for k, place in enumerate(code.outputs) if rates[place] != EACH]
+        self.outputs, self.totals = len(code.outputs), len(code.totals)
+        code = Code(
+            code.instructions,
+            tuple(code.outputs[k] for k in self.varying),
+            code.totals + tuple(code.outputs[k] for k in self.fixed),
+        )
+        self.text, layout = write_module(code, widths, machine.target)
+        self.engine = machine.compile(self.text)
+        address = self.engine.get_function_address("run")
+        self.run = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address)
+        width = machine.target.width
+        self.sizes = [
+            layout.room,
+            BLOCKS * len(layout.vectors) * width,
+            2 * padded(len(layout.means), width) * width,
+            spare_size(width, widths, len(self.varying)),
+        ]
+        self.tables = len(widths)
+        self.own = threading.local()
+
+    def __call__(self, tables: Sequence[Any], numbers: Any) -> tuple[Any, Any]:
+        """Return the outputs, a row per sample, and the totals.
+
+        Args:
+            tables: an array for each argument, with a row of numbers per sample.
+            numbers: the numbers of the call.
+        """
+        count = len(tables[0])
+        numpy = self.numpy
+        outputs = numpy.empty((len(self.varying), count))  # a row per output: handed on turned
+        totals = numpy.empty(self.totals + len(self.fixed))
+        call = getattr(self.own, "call", None)
+        if call is None:
+            call = self.own.call = Call(self)
+        call.bind(numbers, outputs, totals)
+        call(tables)
+        if self.fixed:
+            every = numpy.empty((self.outputs, count))
+            every[self.varying] = outputs
+            every[self.fixed] = totals[self.totals :, None]
+            outputs = every
+        return outputs.T, totals[: self.totals]
+
+
+class Call:
+    """Memory for calls of a kernel, one at a time, and where their numbers are.
+
+    Args:
+        kernel: what is called.
+    """
+
+    def __init__(self, kernel: LlvmKernel) -> None:
+        self.run = kernel.run
+        self.memory = [_aligned(kernel.numpy, size) for size in kernel.sizes]
+        self.frame = (ctypes.c_int64 * (len(FRAME) + kernel.tables))()
+        self.frame[4 : len(FRAME)] = [memory.ctypes.data for memory in self.memory]
+        self.place = ctypes.addressof(self.frame)
+
+    def bind(self, numbers: Any, outputs: Any, totals: Any) -> None:
+        """Say where the numbers of the call are, and where its results are to be written."""
+        self.bound = numbers, outputs, totals  # so that they are kept
+        self.frame[1:4] = address(numbers), address(outputs), address(totals)
+
+    def __call__(self, tables: Sequence[Any]) -> None:
+        """Run the kernel."""
+        self.set_tables(tables)
+        self.run(self.place)
+
+    def set_tables(self, tables: Sequence[Any]) -> None:
+        """Say where the samples are; they must be kept until the kernel has been run."""
+        frame = self.frame
+        frame[0] = len(tables[0])
+        for place, table in enumerate(tables, start=len(FRAME)):
+            frame[place] = address(table)
+
+    def again(self) -> None:
+        """Run the kernel with the same tables."""
+        self.run(self.place)
+
+
+def address(array: Any) -> int:
+    """Return where an array's numbers are in memory; the array must be kept meanwhile."""
+    try:
+        return ctypes.addressof(_Byte.from_buffer(array))
+    except (TypeError, ValueError):  # read-only, or empty: the long way
+        found: int = array.ctypes.data
+        return found
+
+
+_Byte = ctypes.c_char
+
+
+def _aligned(numpy: Any, size: int) -> Any:
+    """Return memory for so many numbers that begins at a line of the processor's cache."""
+    # Written, and not only reserved: reading a masked part of memory that the system has not
+    # provided yet gives nothing, and takes the processor a hundred times as long.
+    memory = numpy.full(8 * size + _LINE, 0, dtype=numpy.uint8)
+    start = -memory.ctypes.data % _LINE
+    return memory[start : start + 8 * size]
+
+
+# The machine ----------------------------------------------------------------------------------
+
+
+class _Machine:
+    """LLVM, set up for this processor."""
+
+    def __init__(self) -> None:
+        self.llvm = needed("llvmlite.binding", "compiling to machine code", extra="compile")
+        self.llvm.initialize_native_target()
+        self.llvm.initialize_native_asmprinter()
+        features = self.llvm.get_host_cpu_features()
+        width = 8 if features.get("avx512f") else 4
+        self.target = Target(width, bool(features.get("fma")), self._vector_functions(features))
+        self.processor = self.llvm.get_host_cpu_name()
+        self.features = features.flatten()
+        self.lock = threading.Lock()
+
+    def compile(self, text: str) -> Any:
+        """Return an engine with a module's machine code."""
+        with self.lock:
+            module = self.llvm.parse_assembly(text)
+            machine = self.llvm.Target.from_default_triple().create_target_machine(
+                cpu=self.processor, features=self.features, opt=2
+            )
+            engine = self.llvm.create_mcjit_compiler(module, machine)
+            engine.finalize_object()
+            return engine
+
+    def _vector_functions(self, features: Any) -> dict[str, str]:
+        """Return the functions of vectors that the system's library has, by the scalar ones."""
+        kind, width = ("e", 8) if features.get("avx512f") else ("d", 4)
+        if not features.get("avx2"):
+            return {}
+        try:
+            library = ctypes.CDLL("libmvec.so.1")
+        except OSError:
+            return {}
+        found = {}
+        for name in FUNCTIONS.values():
+            arguments = "vv" if name in ("pow", "atan2", "hypot") else "v"
+            vector_name = f"_ZGV{kind}N{width}{arguments}_{name}"
+            function = getattr(library, vector_name, None)
+            if function is not None:
+                place = ctypes.cast(function, ctypes.c_void_p).value
+                self.llvm.add_symbol(vector_name, place)
+                found[name] = vector_name
+        return found
+
+
+_setting_up = threading.Lock()
+_found: list[_Machine] = []
+
+
+def _machine() -> _Machine:
+    """Return this machine, set up once."""
+    with _setting_up:
+        if not _found:
+            _found.append(_Machine())
+        return _found[0]

@@ -1,0 +1,249 @@
+"""Which module made which node of a graph: a tree of boxes, one per module."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+from autograd.formula import visible
+from autograd.grouping import OUTSIDE, Group
+from autograd.sweep import topological_order
+from autograd.value import Value
+
+
+class Graph:
+    """A graph whose nodes are called by their place in topological order.
+
+    Attributes:
+        nodes: all nodes, parents before children.
+        parents: the places of every node's parents.
+        edges: how many edges there are.
+        outputs: the places of the roots.
+    """
+
+    def __init__(self, roots: Sequence[Value]) -> None:
+        self.nodes = topological_order(roots)
+        places = {node: place for place, node in enumerate(self.nodes)}
+        self.parents = [tuple([places[p] for p in node.parents]) for node in self.nodes]
+        self.edges = sum(map(len, self.parents))
+        self.outputs = frozenset(places[root] for root in roots)
+
+    @cached_property
+    def users(self) -> list[list[int]]:
+        """The places of the nodes that use each node."""
+        users: list[list[int]] = [[] for _ in self.nodes]
+        for place, parents in enumerate(self.parents):
+            for parent in parents:
+                users[parent].append(place)
+        return users
+
+
+class Box:
+    """What one module made.
+
+    Attributes:
+        kind: the name of the module's class; empty for the outermost box, which holds all others
+            and what no module has made.
+        maker: a weak reference to the module.
+        outer: the box in which this one is; None for the outermost.
+        inner: the boxes in this one.
+        own: the places of the nodes that are in this box, but in no inner one.
+        name: the module's path in the outermost module; the kind, for that one itself.
+        full_name: the path with the outermost module's name before it.
+        number: its own one among the boxes of its graph.
+    """
+
+    def __init__(self, kind: str = "", maker: Any = None, outer: "Box | None" = None) -> None:
+        self.kind = kind
+        self.maker = maker
+        self.outer = outer
+        self.inner: list[Box] = []
+        self.own: list[int] = []
+        self.name = self.full_name = kind
+        self.number = 0
+        self.depth: int = 0 if outer is None else outer.depth + 1
+
+    @property
+    def module(self) -> Any:
+        """The module; None if it is gone, and for the outermost box."""
+        return None if self.maker is None else self.maker()
+
+    def enclosing(self) -> "Iterator[Box]":
+        """Go through this box and those in which it is, from the inside out."""
+        box: Box | None = self
+        while box is not None:
+            yield box
+            box = box.outer
+
+    def all_boxes(self) -> "Iterator[Box]":
+        """Go through this box and all inside, outer ones first."""
+        stack = [self]
+        while stack:
+            box = stack.pop()
+            yield box
+            stack.extend(reversed(box.inner))
+
+    def members(self) -> list[int]:
+        """Return the places of all nodes in this box and those inside, in topological order."""
+        return sorted(place for box in self.all_boxes() for place in box.own)
+
+
+def box_tree(graph: Graph) -> Box:
+    """Return the outermost box of a graph; every node is in exactly one box of the tree.
+
+    An operation without a mark was made where the nodes that use it were made. A parameter is in
+    the box of its module. A number that one operation uses is in the box of that; inputs, and
+    numbers that several use, are outside.
+
+    >>> x = Value(2.0, label="x")
+    >>> box_tree(Graph([x * x])).own
+    [0, 1]
+    """
+    boxes = _Boxes()
+    owners = _owners(graph, boxes)
+    homes = _homes(boxes.outermost)
+    for place, node in enumerate(graph.nodes):
+        box = owners[place] if node.primitive is not None else homes.get(node, owners[place])
+        box.own.append(place)
+    _put_in_order(boxes.outermost)
+    _name_boxes(boxes.outermost, graph)
+    for number, box in enumerate(boxes.outermost.all_boxes()):
+        box.number = number
+    return boxes.outermost
+
+
+class _Boxes:
+    """The boxes, found by the groups of which the nodes know."""
+
+    def __init__(self) -> None:
+        self.outermost = Box()
+        self._of_group: dict[Group, Box] = {OUTSIDE: self.outermost}
+        self._of_maker: dict[tuple[Box, int], Box] = {}
+
+    def __getitem__(self, group: Group) -> Box:
+        chain = []
+        while group not in self._of_group:
+            chain.append(group)
+            group = group.outer or OUTSIDE
+        box = self._of_group[group]
+        for inner in reversed(chain):
+            box = self._of_group[inner] = self._inside(box, inner)
+        return box
+
+    def _inside(self, outer: Box, group: Group) -> Box:
+        for box in outer.enclosing():
+            if box.maker is group.maker:  # the module has called itself
+                return box
+        key = outer, id(group.maker)
+        if key not in self._of_maker:
+            self._of_maker[key] = Box(group.kind, group.maker, outer)
+            outer.inner.append(self._of_maker[key])
+        return self._of_maker[key]
+
+
+def _owners(graph: Graph, boxes: _Boxes) -> list[Box]:
+    """Return in which box every node was made, by the marks at the borders."""
+    owners: list[Box | None] = [None] * len(graph.nodes)
+    uses = [0] * len(graph.nodes)
+    outermost = boxes.outermost
+    for place in range(len(graph.nodes) - 1, -1, -1):
+        node = graph.nodes[place]
+        mark, owner = node.made_by, owners[place] or outermost
+        if isinstance(mark, Group):
+            owner = boxes[mark]
+        elif node.primitive is None and not node.requires_grad:
+            owner = outermost if node.label or uses[place] > 1 else owner
+        owners[place] = owner
+        for parent in graph.parents[place]:
+            uses[parent] += 1
+            before = owners[parent]
+            if before is not owner:
+                owners[parent] = owner if before is None else _shared(before, owner)
+    return [owner or outermost for owner in owners]
+
+
+def _shared(one: Box, other: Box) -> Box:
+    """Return the box of a node that is used in two boxes: the inner one, or one around both."""
+    if one is other:
+        return one
+    inner, outer = (one, other) if one.depth > other.depth else (other, one)
+    around = set(inner.enclosing())
+    return inner if outer in around else next(box for box in outer.enclosing() if box in around)
+
+
+def _homes(outermost: Box) -> dict[Value, Box]:
+    """Return the box of every parameter, and other number, that a module keeps."""
+    homes = {}
+    for box in outermost.all_boxes():  # inner ones come later, and take what is theirs
+        if hasattr(box.module, "named_values"):
+            for _, value in box.module.named_values():
+                homes[value] = box
+    return homes
+
+
+def _put_in_order(outermost: Box) -> None:
+    """Drop the boxes without nodes, and sort the others by their first ones."""
+    first: dict[Box, int] = {}
+    for box in reversed(list(outermost.all_boxes())):
+        box.inner = [inner for inner in box.inner if inner in first]
+        box.inner.sort(key=first.__getitem__)
+        places = box.own[:1] + [first[inner] for inner in box.inner]
+        if places:
+            first[box] = min(places)
+
+
+def _name_boxes(outermost: Box, graph: Graph) -> None:
+    kinds: Counter[str] = Counter()
+    for top in outermost.inner:
+        kinds[top.kind] += 1
+        number = kinds[top.kind]
+        top.name = top.full_name = top.kind if number == 1 else f"{top.kind} {number}"
+        paths = _paths(top.module)
+        for box in reversed(list(top.all_boxes())):  # inner ones first
+            if box is not top:
+                path = visible(paths.get(id(box.module), "")) or _path_in_labels(box, graph)
+                box.name, box.full_name = path, f"{top.name}.{path}"
+        order = {path: place for place, path in enumerate(paths.values())}
+        for box in top.all_boxes():
+            box.inner.sort(key=lambda inner: order.get(inner.name, 0))
+
+
+def _paths(module: Any) -> dict[int, str]:
+    """Return the paths of all modules in one."""
+    if not hasattr(module, "named_modules"):
+        return {}
+    return {id(part): path for path, part in module.named_modules()}
+
+
+def _path_in_labels(box: Box, graph: Graph) -> str:
+    """Return where a module was that is gone: its parameters are labelled by their place."""
+    nodes = [graph.nodes[place] for place in box.members()]
+    labels = [node.label for node in nodes if node.is_leaf and node.requires_grad]
+    path = _common_path([label.split(".")[:-1] for label in labels])
+    if any(inner.name == visible(".".join(path)) for inner in box.inner):  # the only one in it
+        path = path[: -2 if path[-1].isdigit() else -1]
+    return visible(".".join(path)) or box.kind
+
+
+def _common_path(paths: list[list[str]]) -> list[str]:
+    """Return how far all paths go together; if they part in a list, without the list's name."""
+    path = []
+    for parts in zip(*paths, strict=False):
+        if len(set(parts)) > 1:
+            break
+        path.append(parts[0])
+    parts_in_list = any(len(other) > len(path) and other[len(path)].isdigit() for other in paths)
+    return path[:-1] if parts_in_list else path
+
+
+def kind(node: Value) -> str:
+    """Return "operation", "parameter", "input" or "constant".
+
+    >>> kind(Value(3.0)), kind(Value(3.0, "x", requires_grad=False)), kind(Value(3.0) * 2.0)
+    ('parameter', 'input', 'operation')
+    """
+    if node.parents:
+        return "operation"
+    if node.requires_grad:
+        return "parameter"
+    return "input" if node.label else "constant"

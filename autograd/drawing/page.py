@@ -1,0 +1,199 @@
+"""A picture as a web page that needs nothing but itself."""
+
+import base64
+import hashlib
+import html
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from autograd.drawing.captions import caption
+from autograd.drawing.overview import Item, Overview, inside
+from autograd.drawing.palette import DARK, LIGHT, Palette
+from autograd.drawing.render import render_svgs
+from autograd.drawing.svg import finish
+
+_MOST_PICTURES = 40
+_MOST_NODES = 30_000  # of a graph whose boxes can be opened in the page
+_MOST_ITEMS = 60  # in an opened box
+
+
+@dataclass(frozen=True)
+class OpenedBox:
+    """A picture of what is in a collapsed box.
+
+    Attributes:
+        number: that of the box.
+        title: what the box is called, and what is in it.
+        dot: the picture in DOT.
+    """
+
+    number: int
+    title: str
+    dot: str
+
+
+def opened_boxes(whole: Overview, write: Callable[[Overview], str]) -> list[OpenedBox]:
+    """Return pictures of the collapsed boxes in an overview, and of those in them.
+
+    Those of large graphs, and of more than 40 boxes, would make a page slow: they are left out.
+
+    Args:
+        whole: what the picture shows in which the boxes are.
+        write: returns an overview in DOT.
+    """
+    if len(whole.graph.nodes) > _MOST_NODES:
+        return []
+    opened: dict[int, OpenedBox] = {}
+    waiting = [(whole, item) for item in whole.items]
+    for around, item in waiting:
+        if len(opened) == _MOST_PICTURES:
+            break
+        if len(item.boxes) == 1 and item.boxes[0].outer and item.boxes[0].number not in opened:
+            part = inside(around, item.boxes[0], _MOST_ITEMS)
+            number = item.boxes[0].number
+            opened[number] = OpenedBox(number, ": ".join(_heading(item)), write(part))
+            waiting += [(part, inner) for inner in part.items if not inner.is_neighbour]
+    return [opened[number] for number in sorted(opened)]
+
+
+def _heading(item: Item) -> tuple[str, str]:
+    name, *lines = caption(item)
+    return name, ", ".join(" · ".join(lines).split(" · "))
+
+
+def page(title: str, theme: str, dot: str, boxes: Sequence[OpenedBox]) -> str:
+    """Return a page with a picture, and pictures of what is in its boxes.
+
+    Without scripts these can be opened below the picture, with scripts also by a click on a box.
+
+    Args:
+        title: what the picture shows.
+        theme: "auto", "light" or "dark".
+        dot: the picture in DOT.
+        boxes: the boxes that can be opened.
+
+    Raises:
+        RenderingError: if there is no Graphviz to render it.
+    """
+    titles = [title, *[box.title for box in boxes]]
+    rendered = render_svgs([dot, *[box.dot for box in boxes]])
+    first, *others = [
+        finish(svg, name, follows_reader=theme == "auto")
+        for svg, name in zip(rendered, titles, strict=True)
+    ]
+    details = [_details(box, svg) for box, svg in zip(boxes, others, strict=True)]
+    script = _script() if boxes else ""
+    source = f"; script-src 'sha256-{_digest(_SCRIPT)}'" if boxes else ""
+    policy = f"default-src 'none'; style-src 'unsafe-inline'{source}"
+    heading = html.escape(title)
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<title>{heading}</title>
+<style>{_STYLE}{_colours(theme)}</style>
+</head>
+<body>
+<h1>{heading}</h1>
+<div class="picture">
+{first}
+</div>
+{_boxes(details)}<p>{_LEGEND}</p>
+{script}</body>
+</html>
+"""
+
+
+def _details(box: OpenedBox, svg: str) -> str:
+    name, _, content = box.title.partition(": ")
+    return f"""<details id="box-{box.number}">
+<summary><b>{html.escape(name)}</b> {html.escape(content)}</summary>
+<div class="picture">
+{svg}
+</div>
+</details>
+"""
+
+
+def _boxes(details: Sequence[str]) -> str:
+    if not details:
+        return ""
+    return f'<h2>Inside the boxes</h2>\n<p class="hint">{_HINT}</p>\n{"".join(details)}'
+
+
+def _script() -> str:
+    return f"<script>{_SCRIPT}</script>\n"
+
+
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def _colours(theme: str) -> str:
+    colours = _page_colours(DARK if theme == "dark" else LIGHT)
+    if theme == "auto":
+        colours += f"\n@media (prefers-color-scheme: dark) {{\n{_page_colours(DARK)}}}\n"
+    return colours
+
+
+def _page_colours(palette: Palette) -> str:
+    return (
+        f"body {{ background: {palette.background}; color: {palette.text}; }}\n"
+        f"details {{ border: 1px solid {palette.edge}; }}\n"
+        f".hint {{ color: {palette.muted}; }}\n"
+        f":focus-visible {{ outline: 3px solid {palette.kinds['input']}; outline-offset: 2px; }}\n"
+        f".opens:hover > polygon, .opens:focus-visible > polygon "
+        f"{{ stroke: {palette.kinds['input']} !important; stroke-width: 2.5; }}\n"
+    )
+
+
+_STYLE = """
+body { margin: 2em; font: 16px/1.5 system-ui, sans-serif; }
+h1 { font-size: 1.3em; overflow-wrap: anywhere; }
+h2 { font-size: 1.1em; }
+.picture { overflow-x: auto; }
+.picture svg { max-width: none !important; }
+.opens { cursor: pointer; }
+details { margin: .4em 0; border-radius: 6px; padding: .3em .8em; scroll-margin-top: 1em; }
+summary { cursor: pointer; overflow-wrap: anywhere; }
+"""
+
+_HINT = "Click a folder in a picture, or press Enter on it, and it opens here."
+
+_SCRIPT = """
+for (const details of document.querySelectorAll('details')) {
+  const summary = details.querySelector('summary');
+  const open = (event) => {
+    event.preventDefault();
+    details.open = true;
+    summary.focus({ preventScroll: true });
+    details.scrollIntoView({ block: 'start' });
+  };
+  for (const box of document.querySelectorAll(`.${details.id}`)) {
+    box.closest('svg').setAttribute('role', 'group'); // an img's buttons would be hidden
+    box.classList.add('opens');
+    box.setAttribute('tabindex', '0');
+    box.setAttribute('role', 'button');
+    box.setAttribute('aria-label', `Open ${summary.textContent}`);
+    box.addEventListener('click', open);
+    box.addEventListener('keydown', (event) => {
+      if (event.key === 'Enter' || event.key === ' ') open(event);
+    });
+  }
+}
+"""
+
+_LEGEND = (
+    "Each box has three lines: the name, the operation, the number and its gradient. "
+    "Parameters have a folded corner, inputs have two plugs, constants are dashed, "
+    "operations rounded, outputs have a double outline. "
+    "A folder holds what one module made, a block many nodes that were put together. "
+    "The darker a box, the larger its gradient, a shade for each doubling; "
+    "▲ marks a positive one, ▼ a negative one. "
+    "A box with nan or inf is red with a thick outline and a ⚠. "
+    "The numbers at the edges are local derivatives, or with × how many edges there are; "
+    "no gradient flows along a dashed edge. "
+    "Point at a box to see its whole name and all digits."
+)

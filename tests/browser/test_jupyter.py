@@ -1,0 +1,252 @@
+"""The stepper in JupyterLab and in Notebook 7, with a running kernel."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from autograd import Value, tanh
+from tests.browser import servers
+from tests.browser.conftest import PATIENCE
+from tests.browser.notebooks import OpenNotebook, write_notebook, write_run_notebook
+from tests.browser.walking import Walk, final_gradients
+from tests.browser.watching import Watch
+
+NEURON = """
+from autograd import Value, tanh
+
+x, w, b = Value(2.0, label="x"), Value(-3.0, label="w"), Value(6.5, label="b")
+y = tanh(x * w + b)
+y.label = "y"
+y.stepper()
+"""
+LIVE = """
+import optim
+from autograd import Value, tanh
+
+x, w, b = Value(2.0, label="x", requires_grad=False), Value(-3.0, label="w"), Value(6.5, label="b")
+y = tanh(x * w + b)
+live = y.stepper(live=True, optimizer=optim.SGD([w, b], lr=0.25))
+live
+"""
+ASK = "print([live.step, x.data, w.data, b.data, y.data, w.grad])"
+HOSTS = {"JupyterLab": "lab/workspaces/{}/tree", "Notebook 7": "notebooks"}
+
+
+def neuron() -> Value:
+    x, w, b = Value(2.0, label="x"), Value(-3.0, label="w"), Value(6.5, label="b")
+    y = tanh(x * w + b)
+    y.label = "y"
+    return y
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("notebooks")
+    write_notebook(folder / "new.ipynb", [NEURON, "1 + 1"])
+    write_notebook(folder / "live.ipynb", [LIVE, ASK, "live.step = 3", "live.move(x, 2.25)"])
+    write_run_notebook(folder / "downloaded.ipynb", neuron().stepper())
+    with servers.jupyter(folder) as address:
+        yield address
+
+
+@pytest.fixture(scope="module", params=HOSTS)
+def host(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def opened(browser: Browser, address: str, host: str, name: str) -> tuple[Page, Watch]:
+    """Open a notebook, and watch all that happens from then on."""
+    context = browser.new_context()
+    context.set_default_timeout(PATIENCE)
+    page = context.new_page()
+    page.goto(f"{address}/{HOSTS[host].format(name)}/{name}.ipynb?token={servers.TOKEN}")
+    page.locator(".jp-Notebook .jp-Cell").first.wait_for()
+    servers.wait_for_kernel(address, f"{name}.ipynb")
+    watch = Watch(home=address)
+    watch.over(context)
+    return page, watch
+
+
+@pytest.fixture(scope="module")
+def notebook(browser: Browser, address: str, host: str) -> Iterator[OpenNotebook]:
+    """A notebook whose first cell shows a stepper; its own errors are the host's, not ours."""
+    page, watch = opened(browser, address, host, "new")
+    notebook = OpenNotebook(page)
+    notebook.run(0)
+    yield notebook
+    page.context.close()
+    assert watch.complaints == []
+
+
+@pytest.fixture
+def walk(notebook: OpenNotebook) -> Walk:
+    walk = notebook.walk(0)
+    walk.heading.click()
+    walk.element.page.keyboard.press("Home")
+    assert walk.step == 0
+    return walk
+
+
+def test_the_stepper_walks_and_shows_what_python_computed(walk: Walk) -> None:
+    walk.button("Next").click()
+    assert walk.step == 1
+    walk.button("Last step").click()
+    assert walk.seen("gradient") == pytest.approx(final_gradients(neuron()), rel=1e-3)
+
+
+def test_no_key_is_stolen_by_the_host(notebook: OpenNotebook, walk: Walk) -> None:
+    keyboard = notebook.page.keyboard
+    state = notebook.state()
+    for key, step in {"ArrowRight": 1, "End": walk.last, "ArrowLeft": walk.last - 1}.items():
+        keyboard.press(key)
+        assert walk.step == step
+    # Commands of a notebook: insert above and below, cut, delete, undo, change the kind, restart.
+    for place in ("button", "slider", "node", "anywhere"):
+        if place == "button":
+            walk.button("Next").focus()
+        elif place == "slider":
+            walk.slider.focus()
+        elif place == "node":
+            walk.element.locator("svg .node[tabindex='0']").focus()
+        else:
+            walk.heading.click()
+        for key in ("a", "b", "x", "d", "d", "z", "m", "y", "j", "k", "0", "0", "ArrowDown"):
+            keyboard.press(key)
+        assert notebook.state() == state, f"with the focus on the {place}"
+        expect(notebook.page.get_by_role("dialog")).to_have_count(0)
+
+
+def test_an_answer_can_be_typed(notebook: OpenNotebook, walk: Walk) -> None:
+    state = notebook.state()
+    quiz = walk.element.get_by_role("checkbox", name="Quiz")
+    quiz.check()
+    answer = walk.element.get_by_role("textbox")
+    answer.press_sequentially("abx1/4")
+    answer.press("Enter")
+    expect(answer).to_have_value("abx1/4")
+    expect(walk.element.locator(".verdict")).to_contain_text("not a number")
+    assert notebook.state() == state
+    quiz.uncheck()
+
+
+def test_the_host_gets_its_keys_back(notebook: OpenNotebook, walk: Walk) -> None:
+    notebook.cells.nth(1).locator(".jp-InputArea-prompt").click()
+    notebook.page.keyboard.press("b")
+    expect(notebook.cells).to_have_count(3)
+    notebook.page.keyboard.press("d")
+    notebook.page.keyboard.press("d")
+    expect(notebook.cells).to_have_count(2)
+    assert walk.step == 0
+
+
+def test_the_picture_is_there_before_a_downloaded_notebook_is_trusted(
+    browser: Browser, address: str, host: str
+) -> None:
+    page, watch = opened(browser, address, host, "downloaded")
+    output = page.locator(".jp-OutputArea-output").first
+    picture = output.get_by_role("img").first
+    expect(picture).to_be_visible()
+    assert picture.evaluate("(image) => image.complete && image.naturalWidth") > 200
+    expect(output.locator("li").last).to_be_visible()
+    expect(output.locator(".controls")).to_have_count(0)
+    page.context.close()
+    assert watch.complaints == []
+
+
+# Alive -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def live(browser: Browser, address: str, host: str) -> Iterator[OpenNotebook]:
+    page, watch = opened(browser, address, host, "live")
+    notebook = OpenNotebook(page)
+    notebook.run(0)
+    notebook.walk(0).heading.wait_for()
+    yield notebook
+    page.context.close()
+    assert watch.complaints == []
+
+
+def to_the_end(walk: Walk) -> None:
+    walk.heading.click()
+    walk.element.page.keyboard.press("End")
+
+
+def asked(live: OpenNotebook) -> dict[str, float]:
+    """What Python says: the step, the numbers and the gradient of w."""
+    numbers = json.loads(live.run(1).inner_text())
+    return dict(zip(["step", "x", "w", "b", "y", "grad"], numbers, strict=True))
+
+
+def test_a_step_in_the_page_is_one_in_python(live: OpenNotebook) -> None:
+    walk = live.walk(0)
+    to_the_end(walk)
+    live.page.keyboard.press("ArrowLeft")
+    assert asked(live)["step"] == walk.step == walk.last - 1
+    walk.button("First step").click()
+    assert asked(live)["step"] == 0
+
+
+def test_a_step_in_python_is_one_in_the_page(live: OpenNotebook) -> None:
+    live.run(2)
+    expect(live.walk(0).heading).to_contain_text("step 4 of")
+    assert asked(live)["step"] == 3
+
+
+def test_moving_a_leaf_does_both_passes_again(live: OpenNotebook) -> None:
+    walk = live.walk(0)
+    before = asked(live)
+    to_the_end(walk)
+    state = live.state()
+    live.cells.nth(0).get_by_role("slider", name="x, slider").focus()
+    for key in ("a", "b", "d", "d", "ArrowRight", "ArrowRight", "ArrowRight"):
+        live.page.keyboard.press(key)
+    expect(walk.node("x").locator(".value")).not_to_have_text(f"{before['x']:g}")
+    assert live.state() == state
+    after = asked(live)
+    x, w, b = after["x"], after["w"], after["b"]
+    assert x > before["x"]
+    assert (w, b) == (before["w"], before["b"])
+    assert after["y"] == tanh(x * w + b)
+    assert after["grad"] == pytest.approx(x * (1 - tanh(x * w + b) ** 2))
+    assert_shown(walk, after)
+    assert walk.step == walk.last
+
+
+def test_a_typed_number_and_the_optimizer_move_leaves_too(live: OpenNotebook) -> None:
+    walk = live.walk(0)
+    to_the_end(walk)
+    number = live.cells.nth(0).get_by_role("spinbutton", name="x")
+    number.fill("2.5")
+    number.press("Enter")
+    expect(walk.node("x").locator(".value")).to_have_text("2.5")
+    before = asked(live)
+    assert before["x"] == 2.5
+    live.cells.nth(0).get_by_role("button", name="Optimizer step").click()
+    expect(walk.node("w").locator(".value")).not_to_have_text(f"{before['w']:g}")
+    after = asked(live)
+    assert after["w"] == pytest.approx(before["w"] - 0.25 * before["grad"])
+    assert_shown(walk, after)
+
+
+def test_a_leaf_moved_in_python_moves_in_the_page(live: OpenNotebook) -> None:
+    walk = live.walk(0)
+    to_the_end(walk)
+    live.run(3)
+    expect(walk.node("x").locator(".value")).to_have_text("2.25")
+    expect(live.cells.nth(0).get_by_role("spinbutton", name="x")).to_have_value("2.25")
+    assert_shown(walk, asked(live))
+
+
+def assert_shown(walk: Walk, numbers: dict[str, float]) -> None:
+    """The boxes show what Python says."""
+    values = walk.seen("value")
+    assert {name: values[name] for name in "xwb"} == pytest.approx(
+        {name: numbers[name] for name in "xwb"}, rel=1e-3
+    )
+    assert walk.seen("gradient")["w"] == pytest.approx(numbers["grad"], rel=1e-3)
+    assert list(values.values())[-1] == pytest.approx(numbers["y"], rel=1e-3)

@@ -1,0 +1,504 @@
+"""Programs: what a compiled function gives is what the graph gives, for whole batches."""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import numpy
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import autograd
+import nn
+from autograd import Primitive, Program, Value
+from autograd.checking import strategies
+
+BACKENDS = ("numpy", "llvm")
+each_backend = pytest.mark.parametrize("backend", BACKENDS)
+
+
+def eager(f: Callable[..., Any], *batch: Any) -> tuple[float, dict[Value, float]]:
+    """The mean of a loss over a batch, node by node, and the gradients of its parameters."""
+    losses = [f(*sample) for sample in zip(*batch, strict=True)]
+    mean = autograd.mean(losses)
+    leaves = [leaf for leaf in _leaves(mean) if leaf.requires_grad]
+    before = {leaf: leaf.grad for leaf in leaves}
+    mean.backward()
+    found = {leaf: leaf.grad - before[leaf] for leaf in leaves}
+    for leaf in leaves:
+        leaf.grad = before[leaf]
+    return mean.data, found
+
+
+def _leaves(root: Value) -> list[Value]:
+    from autograd.sweep import topological_order
+
+    return [node for node in topological_order([root]) if node.is_leaf]
+
+
+def close(x: float, y: float, scale: float = 0.0) -> bool:
+    if math.isnan(x) or math.isnan(y):
+        return math.isnan(x) and math.isnan(y)
+    return x == y or abs(x - y) <= 1e-11 * max(abs(x), abs(y), scale)
+
+
+def assert_same_as_graph(f: Callable[..., Any], backend: str, *batch: Any) -> Program:
+    """Compile f, and compare its values and gradients over a batch with the graph's."""
+    program: Program = autograd.compile(f, backend=backend)
+    values = program(*batch)
+    expected = [f(*sample).data for sample in zip(*batch, strict=True)]
+    assert all(map(close, values.tolist(), expected)), (values.tolist(), expected)
+    mean, gradients = eager(f, *batch)
+    for leaf in program.parameters:
+        leaf.zero_grad()
+    assert close(program.backward(*batch), mean, 1.0)
+    assert set(program.parameters) == set(gradients)
+    size = max(map(abs, gradients.values()))
+    for leaf, gradient in gradients.items():
+        assert close(leaf.grad, gradient, size), (leaf, gradient)
+    assert program.backend == backend
+    return program
+
+
+def samples(count: int, width: int, seed: int = 0) -> tuple[list[list[float]], list[float]]:
+    rng = numpy.random.default_rng(seed)
+    rows = rng.normal(size=(count, width)).tolist()
+    return rows, numpy.sign(rng.normal(size=count)).tolist()
+
+
+# The same as the graph ------------------------------------------------------------------------
+
+
+@each_backend
+@pytest.mark.parametrize("count", [1, 2, 7, 8, 9, 63, 64, 65, 72, 133])
+def test_every_number_of_samples_gives_the_graphs_mean_and_gradients(
+    backend: str, count: int
+) -> None:
+    model = nn.MLP(3, [4, 1], activation="tanh", seed=1)
+
+    def loss(x: Any, y: Any) -> Any:
+        return (model(x)[0] - y) ** 2 + nn.l2_penalty(model, 1e-2)
+
+    assert_same_as_graph(loss, backend, *samples(count, 3))
+
+
+@each_backend
+@pytest.mark.parametrize("sizes", [[8, 4], [9, 12, 3], [16, 16, 1], [11, 8, 8, 2]])
+def test_layers_large_enough_for_loops(backend: str, sizes: list[int]) -> None:
+    model = nn.MLP(9, sizes, activation="relu", seed=2)
+
+    def loss(x: Any, y: Any) -> Any:
+        return autograd.sum(out * out for out in model(x)) * y
+
+    assert_same_as_graph(loss, backend, *samples(83, 9))
+
+
+@each_backend
+def test_linear_layers_which_keep_their_biases_apart(backend: str) -> None:
+    model = nn.Sequential(nn.Linear(10, 9, seed=1), nn.ReLU(), nn.Linear(9, 8, bias=False, seed=2))
+
+    def loss(x: Any, y: Any) -> Any:
+        return autograd.sum(out**2 for out in model(x)) + y
+
+    assert_same_as_graph(loss, backend, *samples(20, 10))
+
+
+@each_backend
+def test_a_weight_matrix_used_twice_and_one_used_backwards(backend: str) -> None:
+    w = [[Value(math.sin(3 * i + j)) for j in range(8)] for i in range(8)]
+
+    def loss(x: Any) -> Any:
+        once = [autograd.tanh(autograd.dot(row, x)) for row in w]
+        twice = [autograd.tanh(autograd.dot(row, once)) for row in w]
+        back = [autograd.dot([row[j] for row in reversed(w)], twice) for j in range(8)]
+        return autograd.sum(b * b for b in back)
+
+    assert_same_as_graph(loss, backend, samples(19, 8)[0])
+
+
+@each_backend
+@pytest.mark.parametrize("classes", [2, 3, 10])
+def test_cross_entropy_by_the_number_of_the_class(backend: str, classes: int) -> None:
+    model = nn.MLP(4, [9, classes], activation="relu", seed=3)
+
+    def loss(x: Any, y: Any) -> Any:
+        return nn.losses.cross_entropy(model(x), y)
+
+    rows, _ = samples(30, 4)
+    targets = [k % classes for k in range(30)]
+    program = assert_same_as_graph(loss, backend, rows, targets)
+    assert "where(" not in program.listing().replace("where(v", "")  # no branch on the class
+
+
+@each_backend
+def test_attention_convolution_and_normalization(backend: str) -> None:
+    attention = nn.MultiheadAttention(4, 2, seed=1)
+    norm = nn.LayerNorm(4)
+
+    def loss(x: Any, y: Any) -> Any:
+        out = norm(attention(x))
+        return autograd.sum(v * v for row in out for v in row) * y
+
+    rng = numpy.random.default_rng(0)
+    assert_same_as_graph(loss, backend, rng.normal(size=(5, 3, 4)).tolist(), [1.0, 2, 3, 4, 5])
+
+
+@each_backend
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_random_expressions(backend: str, data: st.DataObject) -> None:
+    expression = data.draw(strategies.expressions())
+    inputs = [Value(float(x)) for x in expression.point]
+    program: Program = autograd.compile(lambda z: expression(*inputs) * z, backend="numpy")
+    if backend == "llvm":
+        program = autograd.compile(lambda z: expression(*inputs) * z, backend="auto")
+    root = expression(*inputs)
+    value = program([1.0, 1.0])
+    assert agrees(value[1], root.data), (value, root.data)
+    for x in inputs:
+        x.zero_grad()
+    if not root.requires_grad:
+        return
+    root.backward()
+    gradients = [x.grad for x in inputs]
+    for x in inputs:
+        x.zero_grad()
+    program.backward([1.0, 1.0])
+    # Where terms cancel, the last digits of their sum are those of its rounding.
+    for x, gradient in zip(inputs, gradients, strict=True):
+        assert agrees(x.grad, gradient), (x.grad, gradient)
+
+
+def agrees(x: float, y: float) -> bool:
+    if math.isnan(x) or math.isnan(y):
+        return math.isnan(x) and math.isnan(y)
+    return x == y or abs(x - y) <= 1e-6 * max(abs(x), abs(y)) + 1e-9
+
+
+# Special points -------------------------------------------------------------------------------
+
+
+@each_backend
+def test_a_branch_that_is_not_taken_does_not_spoil_the_gradient(backend: str) -> None:
+    w = Value(1.0)
+
+    def loss(x: Any) -> Any:
+        z = w * x
+        return autograd.where(z > 0.0, autograd.log(z), z)
+
+    program = assert_same_as_graph(loss, backend, [0.0, -2.0, 3.0])
+    w.zero_grad()
+    assert program.backward([0.0]) == 0.0
+    assert w.grad == 0.0  # and not nan, although log has the derivative inf there
+
+
+@each_backend
+def test_branches_within_branches(backend: str) -> None:
+    w = Value(0.7)
+
+    def loss(x: Any) -> Any:
+        z = w * x
+        inner = autograd.where(z < -1.0, autograd.sqrt(z + 1.0), z * z)
+        return autograd.where((z < 0.0) & (z > -3.0), inner, autograd.log(z)) + inner
+
+    assert_same_as_graph(loss, backend, [0.0, 0.5, -0.5, -1.0, -2.0, -5.0, 3.0])
+
+
+@each_backend
+def test_nan_and_inf_pass_and_the_other_samples_are_what_they_were(backend: str) -> None:
+    model = nn.MLP(2, [3, 1], seed=1)
+    program: Program = autograd.compile(lambda x: model(x)[0], backend=backend)
+    rows = [[1.0, 2.0], [math.nan, 0.0], [math.inf, 1.0], [0.5, 0.5]]
+    alone = program([rows[0], rows[3]])
+    found = program(rows)
+    assert found[[0, 3]].tolist() == alone.tolist()
+    assert math.isnan(found[1])
+
+
+@each_backend
+def test_copies_that_fill_a_block_count_nothing(backend: str) -> None:
+    w = Value(1.0)
+    program: Program = autograd.compile(lambda x: w / x, backend=backend)
+    w.zero_grad()
+    assert program.backward([0.0, 1.0, 1.0]) == math.inf  # not nan, as 0 * inf would be
+    assert w.grad == math.inf
+
+
+# Primitives of the user's own -----------------------------------------------------------------
+
+
+@each_backend
+def test_a_composition_is_compiled_and_a_surrogate_kept(backend: str) -> None:
+    cube = Primitive("cube", lambda x: x * x * x, lambda out, x: (3 * x * x,))
+    w = Value(2.0)
+    assert_same_as_graph(lambda x: cube(w * x), backend, [1.0, -2.0])
+    reversal = nn.GradientReversal(0.5)
+    assert_same_as_graph(lambda x: reversal([w * x])[0] * w, backend, [1.0, -2.0])
+
+
+def test_a_value_that_is_no_composition_runs_with_numpy_only() -> None:
+    def value(x: float) -> float:
+        return math.exp(x) if x < 1.0 else x * math.e
+
+    own = Primitive("own", value, lambda out, x: (autograd.minimum(out, math.e),))
+    w = Value(2.0)
+
+    def loss(x: Any) -> Any:
+        return own(w * x)
+
+    assert_same_as_graph(loss, "numpy", [0.2, 3.0])
+    with pytest.raises(NotImplementedError, match=r"user\.own: compile with backend='numpy'"):
+        autograd.compile(loss, backend="llvm")([0.2])
+    automatic: Program = autograd.compile(loss)
+    automatic([0.2])
+    assert automatic.backend == "numpy"
+
+
+def test_partials_that_need_floats_are_refused_with_the_reason() -> None:
+    own = Primitive("own", lambda x: x * x, lambda out, x: (math.sqrt(x),))
+    w = Value(2.0)
+    program: Program = autograd.compile(lambda x: own(w * x), backend="numpy")
+    with pytest.raises(autograd.TracingError, match="the partials of primitive 'own' can't be"):
+        program.backward([1.0])
+
+
+# What is closed over --------------------------------------------------------------------------
+
+
+@each_backend
+def test_values_closed_over_are_read_at_each_call(backend: str) -> None:
+    w, shift = Value(2.0), Value(1.0, requires_grad=False)
+    program: Program = autograd.compile(lambda x: w * x + shift, backend=backend)
+    assert program([1.0]).tolist() == [3.0]
+    w.data, shift.data = 5.0, 10.0
+    assert program([1.0]).tolist() == [15.0]
+    assert program.parameters == [w]
+    program.backward([3.0])
+    program.backward([3.0])
+    assert (w.grad, shift.grad) == (6.0, 0.0)
+
+
+@each_backend
+def test_a_parameter_frozen_later_gets_no_gradient(backend: str) -> None:
+    w, b = Value(2.0), Value(1.0)
+    program: Program = autograd.compile(lambda x: w * x + b, backend=backend)
+    program([1.0])
+    w.requires_grad = False
+    program.backward([3.0])
+    assert (w.grad, b.grad) == (0.0, 1.0)
+
+
+@each_backend
+def test_results_without_a_sample_or_without_parameters(backend: str) -> None:
+    w = Value(2.0)
+    program: Program = autograd.compile(lambda x: w * w, backend=backend)
+    assert program([1.0, 2.0, 3.0]).tolist() == [4.0, 4.0, 4.0]
+    assert program.backward([1.0, 2.0]) == 4.0
+    assert w.grad == 4.0
+    constant: Program = autograd.compile(lambda x: 1.5, backend=backend)
+    assert constant([1.0, 2.0]).tolist() == [1.5, 1.5]
+    with pytest.raises(RuntimeError, match="closes over no Value that requires a gradient"):
+        constant.backward([1.0])
+
+
+@each_backend
+def test_results_of_several_numbers_have_the_shape_of_the_lists(backend: str) -> None:
+    w = Value(2.0)
+    program: Program = autograd.compile(lambda x: [[w * x, x], [w, 1.0], [x, x]], backend=backend)
+    result = program([1.0, 3.0])
+    assert result.tolist() == [[[2, 1], [2, 1], [1, 1]], [[6, 3], [2, 1], [3, 3]]]
+    with pytest.raises(TypeError, match=r"returns \(3, 2\) numbers per sample: backward needs"):
+        program.backward([1.0])
+
+
+# What batches may look like -------------------------------------------------------------------
+
+
+@each_backend
+def test_batches_may_be_lists_arrays_views_frames_and_uneven(backend: str) -> None:
+    program: Program = autograd.compile(lambda x: x[0] - 2.0 * x[1], backend=backend)
+    wanted = [-3.0, -5.0]
+    table = numpy.array([[1.0, 2.0], [3.0, 4.0]])
+    wide = numpy.arange(8.0).reshape(2, 4)
+    assert program([[1, 2], [3, 4]]).tolist() == wanted
+    assert program(table).tolist() == wanted
+    assert program(table.astype("float32")).tolist() == wanted
+    assert program(table.astype(int)).tolist() == wanted
+    assert program(wide[:, 1:3]).tolist() == [-3.0, -7.0]
+    assert program(table.T.copy().T).tolist() == wanted
+    table.flags.writeable = False
+    assert program(table).tolist() == wanted
+    uneven: Program = autograd.compile(
+        lambda x: x["a"] + x["b"][0] * x["b"][1], {"a": 0, "b": [0, 0]}, backend=backend
+    )
+    assert uneven([{"a": 1, "b": [2, 3]}, {"a": 4, "b": (5, 6)}]).tolist() == [7.0, 34.0]
+
+
+WRONG: list[tuple[tuple[Any, ...], type[Exception], str]] = [
+    (([[1.0, 2.0]],), TypeError, r"compiled for 2 arguments \(x, y\), got 1"),
+    (([[1.0, 2.0]], [1.0, 2.0]), ValueError, "x has 1 rows, y 2: a batch has one row per sample"),
+    (([1.0, 2.0], [1.0, 2.0]), ValueError, r"x has the shape \(2,\), but .* shape \(2,\): a batch"),
+    (([[1.0, 2.0, 3.0]], [1.0]), ValueError, r"x has the shape \(1, 3\), but .* \(2,\)"),
+    (([[1.0, 2.0], [1.0]], [1.0, 2.0]), ValueError, "x has rows of different lengths"),
+    (([], []), ValueError, "x has no rows: a batch needs at least one sample"),
+    (([["a", "b"]], [1.0]), TypeError, "x is made of numbers, got an array of <U1"),
+    (([[1.0, None]], [1.0]), TypeError, "x is made of numbers, got NoneType 'None'"),
+    (([[1.0, 2j]], [1.0]), TypeError, "x is made of numbers, got an array of complex128"),
+]
+
+
+@each_backend
+@pytest.mark.parametrize(("batch", "kind", "message"), WRONG)
+def test_wrong_batches_are_told_in_one_sentence(
+    backend: str, batch: tuple[Any, ...], kind: type[Exception], message: str
+) -> None:
+    program: Program = autograd.compile(
+        lambda x, y: x[0] * x[1] * y, [0.0, 0.0], 0.0, backend=backend
+    )
+    with pytest.raises(kind, match=message):
+        program(*batch)
+
+
+@each_backend
+@pytest.mark.parametrize("wrong", [3, -1, 0.5])
+def test_an_index_out_of_range_is_told_with_its_row(backend: str, wrong: float) -> None:
+    program: Program = autograd.compile(
+        lambda x, y: autograd.pick([x, 2 * x, 3 * x], y), backend=backend
+    )
+    assert program([1.0, 1.0], [0, 2]).tolist() == [1.0, 3.0]
+    with pytest.raises(ValueError, match=r"row 1 of y is .*, but it must be one of 0, 1, … 2"):
+        program([1.0, 1.0], [0, wrong])
+
+
+# As a node ------------------------------------------------------------------------------------
+
+
+@each_backend
+def test_called_with_values_it_is_one_node_of_their_graph(backend: str) -> None:
+    model = nn.MLP(2, [3, 1], seed=1)
+    program: Program = autograd.compile(
+        lambda x, y: (model(x)[0] - y) ** 2, [0.0, 0.0], 0.0, backend=backend
+    )
+    x = [Value(0.3), Value(-0.7)]
+    loss = 2.0 * program(x, 1.0)
+    node = loss.parents[1] if loss.parents[0].is_leaf else loss.parents[0]
+    assert node.data == pytest.approx((model(x)[0] - 1.0).data ** 2, rel=1e-12)
+    assert len(node.parents) == 3 + len(model.parameters())
+    loss.backward()
+    found = [v.grad for v in [*x, *model.parameters()]]
+    for v in [*x, *model.parameters()]:
+        v.zero_grad()
+    (2.0 * (model(x)[0] - 1.0) ** 2).backward()
+    assert found == pytest.approx([v.grad for v in [*x, *model.parameters()]], rel=1e-12)
+    with pytest.raises(ValueError, match="with Values it takes one sample, not a batch"):
+        program([x, x], 1.0)
+
+
+def test_as_a_node_it_has_higher_derivatives_and_passes_gradcheck() -> None:
+    w = Value(0.5)
+    program: Program = autograd.compile(
+        lambda x: autograd.tanh(w * x) * x, 0.0, backend="numpy"
+    )
+    assert autograd.gradcheck(program, 0.7)
+    second = autograd.grad(autograd.grad(program))(0.7)
+    plain = autograd.grad(autograd.grad(lambda x: autograd.tanh(0.5 * x) * x))(0.7)
+    assert second == pytest.approx(plain, rel=1e-12)
+    assert "compiled" not in Primitive.registered  # property tests can't try it on their points
+
+
+# Reading and keeping --------------------------------------------------------------------------
+
+
+def test_what_depends_on_parameters_only_is_done_once_per_call() -> None:
+    w = Value(2.0, label="w")
+    program: Program = autograd.compile(
+        lambda x: autograd.exp(w) * x + autograd.exp(w) * x, 0.0, backend="numpy"
+    )
+    assert program.listing() == (
+        "once:\n  v1 = exp(w)\nfor each sample:\n  v3 = v1 * x\n  v4 = v3 + v3\n"
+        "return per sample: v4"
+    )
+    assert program.listing("backward").count("exp(") == 1
+    assert "after all samples:" in program.listing("backward")
+
+
+def test_it_is_drawn_as_the_graph_that_it_stands_for() -> None:
+    w = Value(2.0, label="w")
+    program: Program = autograd.compile(lambda x, y: autograd.tanh(w * x[1]) - y)
+    program.trace([0.0, 0.0], 0.0)
+    dot = program.draw().dot
+    assert "tanh" in dot
+    assert "x[1]" in dot
+    assert program.graph([1.0, 3.0], 0.5).data == pytest.approx(math.tanh(6.0) - 0.5)
+
+
+@each_backend
+def test_json_keeps_code_numbers_and_checks(backend: str) -> None:
+    model = nn.MLP(2, [3], seed=1)
+    program: Program = autograd.compile(
+        lambda x, y: nn.losses.cross_entropy(model(x), y), [0.0, 0.0], 0, backend=backend
+    )
+    loaded = Program.from_json(program.to_json(), backend=backend)
+    batch = [[0.1, 0.2], [0.3, 0.4]], [2, 0]
+    assert loaded(*batch).tolist() == program(*batch).tolist()
+    assert [p.label for p in loaded.parameters] == [p.label for p in program.parameters]
+    with pytest.raises(ValueError, match="row 0 of y is 3"):
+        loaded([[0.0, 0.0]], [3])
+    shared = Program.from_json(program.to_json(), model.parameters(), backend=backend)
+    assert shared.parameters == model.parameters()
+    with pytest.raises(ValueError, match="the program has 9 parameters, got 1"):
+        Program.from_json(program.to_json(), [Value(1.0)])
+
+
+def test_json_of_anything_else_is_refused() -> None:
+    w = Value(2.0)
+    good = json.loads(autograd.compile(lambda x: w * x, 0.0).to_json())
+    for change in (
+        {"instructions": [["multiply", [0, 1]]], "outputs": [0], "totals": []},
+        {"instructions": [["input", [7]]], "outputs": [0], "totals": []},
+        {"instructions": [["input", [-1]]], "outputs": [0], "totals": []},
+        {"instructions": [["constant", ["0x1p0"]]], "outputs": [3], "totals": []},
+        {"instructions": [["constant", [[]]]], "outputs": [0], "totals": []},
+        {"instructions": 3},
+    ):
+        with pytest.raises(ValueError, match=r"code|compiled"):
+            Program.from_json(json.dumps({**good, "code": change}))
+    unknown = {"instructions": [["input", [0]], ["os.system", [0]]], "outputs": [1], "totals": []}
+    with pytest.raises(LookupError, match="is not declared in this process"):
+        Program.from_json(json.dumps({**good, "code": unknown}))
+    with pytest.raises(ValueError, match="not the JSON of a compiled program"):
+        Program.from_json("{}")
+
+
+@each_backend
+def test_threads_may_call_it_at_the_same_time(backend: str) -> None:
+    model = nn.MLP(2, [9, 8, 1], seed=1)
+    program: Program = autograd.compile(lambda x: model(x)[0], backend=backend)
+    batches = [numpy.random.default_rng(k).normal(size=(50 + k, 2)) for k in range(8)]
+    found: list[Any] = [None] * 8
+
+    def run(k: int) -> None:
+        for _ in range(30):
+            found[k] = program(batches[k])
+
+    threads = [threading.Thread(target=run, args=(k,)) for k in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for batch, result in zip(batches, found, strict=True):
+        assert result.tolist() == program(batch).tolist()
+
+
+def test_wrong_arguments_of_compile() -> None:
+    with pytest.raises(TypeError, match="compile takes a function, got int '3'"):
+        autograd.compile(3)
+    with pytest.raises(ValueError, match="a backend is one of auto, llvm, numpy, got 'cuda'"):
+        autograd.compile(backend="cuda")
+    with pytest.raises(RuntimeError, match="has not been traced yet: call it with a batch"):
+        autograd.compile(lambda x: x).listing()
