@@ -14,8 +14,9 @@ class BuildEngine(build_ext):
 
     def build_extensions(self) -> None:
         """Compile with the options that suit the compiler."""
-        if self.compiler.compiler_type == "unix":
-            for extension in self.extensions:
+        for extension in self.extensions:
+            extension.optional = True  # if it can't be compiled, the source runs
+            if self.compiler.compiler_type == "unix":
                 # Fused multiply-adds would give other last digits than plain Python.
                 extension.extra_compile_args = ["-O3", "-g0", "-ffp-contract=off"]
         super().build_extensions()
@@ -29,9 +30,7 @@ def extensions() -> list[Extension]:
         from Cython.Build import cythonize
     except ImportError:
         return []
-    sources = [
-        Extension(f"autograd.{name}", [f"autograd/{name}.py"], optional=True) for name in ENGINE
-    ]
+    sources = [Extension(f"autograd.{name}", [f"autograd/{name}.py"]) for name in ENGINE]
     compiled: list[Extension] = cythonize(
         sources, build_dir="build", compiler_directives=DIRECTIVES, language_level=3, quiet=True
     )
