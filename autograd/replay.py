@@ -39,12 +39,13 @@ def values(order: Sequence[Value], moved: Mapping[Value, float]) -> dict[Value, 
 
 
 def recompute(root: Value) -> None:
-    """Compute a graph anew after the data of its leaves were changed.
+    """Compute a graph anew after the data of leaves that require a gradient were changed.
 
     Every result's number and local derivatives become those that the same operations would have
-    now, to the last bit; gradients stay as they are. What was decided by Python while the graph
-    was made (an if, the branch of a `where`, the length of a loop) stays decided: the graph does
-    not know of it. If an operation fails, everything is as it was before.
+    now, to the last bit; gradients stay as they are. What was decided while the graph was made
+    (an if, the branch of a `where`, the length of a loop) stays decided, and what was computed
+    of constants alone stays as it is: the graph does not know of it. If an operation fails,
+    everything is as it was before.
 
     Args:
         root: the last result.

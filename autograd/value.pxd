@@ -28,14 +28,14 @@ cdef Value _constant(double data)
 
 cdef Value _operand(object x)
 
-@cython.locals(left=Value, right=Value, parent=Value, node=Value, data=double, tracked=list)
+@cython.locals(left=Value, right=Value, parent=Value, data=double, numbers=list, half=Py_ssize_t)
 cpdef Value record(object primitive, tuple parents)
 
 @cython.locals(total=double, half=Py_ssize_t, place=Py_ssize_t)
 cdef double _dot(list xys) except? -1.0
 
 @cython.locals(node=Value, parent=Value, tracked=list)
-cdef Value _many(double data, object primitive, tuple parents, object slopes)
+cdef Value _linked(double data, object primitive, tuple parents, object slopes)
 
 @cython.locals(left=Value, right=Value)
 cdef object record_operator(object primitive, object x, object y)

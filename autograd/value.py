@@ -92,7 +92,7 @@ class Value:
         self._many: tuple[tuple[Value, ...], tuple[float, ...]] | None = None
         self._visit = 0  # the number of the last sweep that came here
 
-    def __dealloc__(self) -> None:
+    def __dealloc__(self) -> None:  # called in the compiled form alone
         _release(self)
 
     @property
@@ -485,32 +485,9 @@ def record(primitive: Primitive, parents: tuple[Value, ...]) -> Value:
     numbers = [parent._data for parent in parents]
     if primitive is primitives.dot_of:
         half = len(numbers) // 2
-        return _many(_dot(numbers), primitive, parents, numbers[half:] + numbers[:half])
+        return _linked(_dot(numbers), primitive, parents, numbers[half:] + numbers[:half])
     data = primitive.value(*numbers)
-    return _many(data, primitive, parents, primitive.partials(data, *numbers))
-
-
-def _dot(xys: list[float]) -> float:
-    """x1*y1 + x2*y2 + … of the numbers x1, x2, …, y1, y2, …: the table's entry, written out."""
-    total, half = 0.0, len(xys) // 2
-    for place in range(half):
-        total += xys[place] * xys[half + place]
-    return total
-
-
-def _many(
-    data: float, primitive: Primitive, parents: tuple[Value, ...], slopes: Sequence[float]
-) -> Value:
-    """Return what an operation on many Values gave."""
-    node = _constant(data)
-    tracked = [parent.requires_grad for parent in parents]
-    if True in tracked:
-        if False in tracked:
-            slopes = [slope if t else 0.0 for slope, t in zip(slopes, tracked, strict=True)]
-        node.requires_grad = True
-        node.primitive = primitive
-        node._many = (parents, tuple(slopes))
-    return node
+    return _linked(data, primitive, parents, primitive.partials(data, *numbers))
 
 
 def _record(primitive: Primitive, parents: tuple[Value, ...]) -> Value:
@@ -519,17 +496,14 @@ def _record(primitive: Primitive, parents: tuple[Value, ...]) -> Value:
         traced: Value = current.tracing.record(primitive, parents)
         return traced
     numbers = [parent._data for parent in parents]
-    tracked = [parent.requires_grad for parent in parents]
     # A built-in primitive's functions are called without more ado.
     data = primitive.value(*numbers) if primitive.is_builtin else primitive.evaluate(*numbers)
-    if not (current.recording and True in tracked):
+    if not (current.recording and any(parent.requires_grad for parent in parents)):
         if current.detecting:
             modes.check_constant(primitive, parents, data)
         return _constant(data)
-    result = _constant(data)
-    result.requires_grad = True
-    result.primitive = primitive
-    link(result, parents, _slopes(primitive, data, numbers, tracked))
+    rule = primitive.partials if primitive.is_builtin else primitive.float_derivatives
+    result = _linked(data, primitive, parents, rule(data, *numbers))
     if current.locating:
         result.made_at = modes.calling_line()
     if current.detecting:
@@ -537,27 +511,12 @@ def _record(primitive: Primitive, parents: tuple[Value, ...]) -> Value:
     return result
 
 
-def _slopes(
-    primitive: Primitive, data: float, numbers: list[float], tracked: list[bool]
-) -> tuple[float, ...]:
-    """Return the local derivatives, 0 for constants."""
-    rule = primitive.partials if primitive.is_builtin else primitive.float_derivatives
-    partials = rule(data, *numbers)
-    if False in tracked:
-        partials = [p if t else 0.0 for p, t in zip(partials, tracked, strict=True)]
-    return tuple(partials)
-
-
 def recompute(node: Value) -> None:
     """Compute a result's number and local derivatives anew, from its parents' numbers."""
-    primitive, parents = node.primitive, node.parents
-    if primitive is not None:
-        numbers = [parent._data for parent in parents]
-        node._data = primitive.evaluate(*numbers)
-        tracked = [parent.requires_grad for parent in parents]
-        node.partials = _slopes(primitive, node._data, numbers, tracked)
-        if current.detecting:
-            modes.check_value(node)
+    if node.primitive is not None:
+        with modes.switched(recording=True):
+            fresh = record(node.primitive, node.parents)
+        node._data, node.partials = fresh._data, fresh.partials
 
 
 def record_operator(primitive: Primitive, x: Any, y: Any) -> Any:
@@ -601,19 +560,6 @@ def _result(
     return node
 
 
-def _power(base: Value, exponent: float) -> Value:
-    """Return a power with a constant exponent: the table's entry, written out for most numbers."""
-    x, less = base._data, exponent - 1.0
-    is_plain = less + 1.0 == exponent != 0.0 and (x > 0.0 or (x < 0.0 and exponent % 1.0 == 0.0))
-    if not is_plain:
-        return record(primitives.power, (base, _constant(float(exponent))))
-    try:
-        data, slope = x**exponent, exponent * x**less
-    except OverflowError:
-        return record(primitives.power, (base, _constant(float(exponent))))
-    return _result(data, primitives.power, base, _constant(float(exponent)), slope, 0.0)
-
-
 def _constant(data: float) -> Value:
     """Return a constant, without the checks that the user's numbers need."""
     node = Value.__new__(Value)
@@ -623,6 +569,21 @@ def _constant(data: float) -> Value:
         node._left = node._right = node._many = node._notes = node.primitive = None
         node._visit = 0
         node.requires_grad = False
+    return node
+
+
+def _linked(
+    data: float, primitive: Primitive, parents: tuple[Value, ...], slopes: Sequence[float]
+) -> Value:
+    """Return what an operation on any number of Values gave."""
+    node = _constant(data)
+    tracked = [parent.requires_grad for parent in parents]
+    if True in tracked:
+        if False in tracked:
+            slopes = [slope if t else 0.0 for slope, t in zip(slopes, tracked, strict=True)]
+        node.requires_grad = True
+        node.primitive = primitive
+        link(node, parents, tuple(slopes))
     return node
 
 
@@ -638,8 +599,29 @@ def link(node: Value, parents: tuple[Value, ...], partials: tuple[float, ...]) -
         node._many = (parents, partials)
 
 
-_nesting = 0
-_released: list[Any] = []
+def _power(base: Value, exponent: float) -> Value:
+    """Return a power with a constant exponent: the table's entry, written out for most numbers."""
+    x, less = base._data, exponent - 1.0
+    is_plain = less + 1.0 == exponent != 0.0 and (x > 0.0 or (x < 0.0 and exponent % 1.0 == 0.0))
+    if not is_plain:
+        return record(primitives.power, (base, _constant(float(exponent))))
+    try:
+        data, slope = x**exponent, exponent * x**less
+    except OverflowError:
+        return record(primitives.power, (base, _constant(float(exponent))))
+    return _result(data, primitives.power, base, _constant(float(exponent)), slope, 0.0)
+
+
+def _dot(xys: list[float]) -> float:
+    """x1*y1 + x2*y2 + … of the numbers x1, x2, …, y1, y2, …: the table's entry, written out."""
+    total, half = 0.0, len(xys) // 2
+    for place in range(half):
+        total += xys[place] * xys[half + place]
+    return total
+
+
+_nesting = 0  # how many nodes are being freed, each by the one before
+_released: list[Any] = []  # what is freed when they are done
 
 
 def _release(node: Value) -> None:

@@ -65,7 +65,7 @@ class Judged:
         if self.logits:
             second = float(sigmoid(outputs[0]))
         else:
-            high, low = self.targets
+            low, high = self.targets
             second = min(1.0, max(0.0, (outputs[0] - low) / (high - low)))
         return [1.0 - second, second]
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.text import Text
 
 from autograd.plotting import (
     DARK,
@@ -94,16 +95,27 @@ def test_nothing_is_drawn_for_a_wrong_suffix_or_theme(tmp_path: Path) -> None:
         plotted(None, "blue", "nothing", never)
 
 
-def test_a_file_is_there_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_a_file_is_there_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks_off(target: Any, **options: Any) -> None:
+        with open(target, "wb") if isinstance(target, (str, Path)) else target as file:
+            file.write(b"half")
+            raise OSError(28, "No space left on device")
+
     path = tmp_path / "plot.png"
     path.write_bytes(b"what was there")
     plot = Plot(empty(), "nothing")
-    plot.figure.axes[0].set_title("$unbalanced")  # fails while it is being drawn
-    plot.figure.axes[0].set_title(r"$\nonsense$")
-    with pytest.raises(ValueError, match="nonsense"):
+    monkeypatch.setattr(plot.figure, "savefig", breaks_off)
+    with pytest.raises(OSError, match="No space left"):
         plot.save(path)
     assert path.read_bytes() == b"what was there"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_notebook_is_told_why_there_is_no_picture() -> None:
+    plot = Plot(empty(), "nothing")
+    plot.figure.axes[0].set_title(r"$\nonsense$")
     shown = plot._repr_mimebundle_()
     assert list(shown) == ["text/plain"]
     assert shown["text/plain"].startswith("<Plot: nothing> can't be drawn: ")
@@ -168,7 +180,12 @@ def test_a_label_stands_at_the_last_point_that_is_seen_at_any_resolution() -> No
     label_ends(axes)
     [text] = axes.texts
     assert text.get_text() == "until nan"
+    places = []
     for dpi in (72, 150):
         figure.set_dpi(dpi)
         ends = axes.transData.transform((1.0, 2.0))
         assert figure.transFigure.transform(text.xy) == pytest.approx(ends)
+        box = Text.get_window_extent(text)
+        places.append((box.x0 / figure.bbox.width, (box.y0 + box.y1) / figure.bbox.height))
+    assert places[0] == pytest.approx(places[1], abs=0.01)
+    assert places[0][0] > text.xy[0]  # to the right of the point

@@ -92,14 +92,14 @@ class Argument:
         numpy = needed("numpy", "compiling", package="NumPy", extra="compile")
         if type(X) is not numpy.ndarray or X.dtype != float or not X.flags.c_contiguous:
             X = self._converted(X, numpy)
+        if X.ndim and len(X) == 0:
+            raise ValueError(f"{self.name} has no rows: a batch needs at least one sample")
         if X.shape[1:] != self.shape or not X.ndim:
             raise ValueError(
                 f"{self.name} has the shape {X.shape}, but the function was compiled for samples "
                 f"of the shape {self.shape}: a batch has one more length in front, "
                 f"{('rows', *(self.shape or ()))}".replace("'", "")
             )
-        if len(X) == 0:
-            raise ValueError(f"{self.name} has no rows: a batch needs at least one sample")
         return X if X.ndim == 2 else X.reshape(len(X), self.width)
 
     def _converted(self, X: Any, numpy: Any) -> Any:

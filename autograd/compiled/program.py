@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
+from autograd import modes
 from autograd.compiled.batch import Argument, HasValues, argument_like, example_of, read_batch
 from autograd.compiled.code import LEAVES, Code, listing
 from autograd.compiled.gradient import with_gradients
@@ -306,8 +307,10 @@ class Program:
         values = [entry if isinstance(entry, Value) else Value(entry) for entry in entries]
         inputs = [+value if value.requires_grad else Value(value.data) for value in values]
         width = sum(argument.width for argument in self._arguments)
-        output = replay(self.code, inputs[:width], inputs[width:])[k]
-        slopes: list[Any] = gradients(output, inputs, create_graph=True)
+        # Within a rule a float of a Value is an error; here it is only compared.
+        with modes.switched(symbolic=False):
+            output = replay(self.code, inputs[:width], inputs[width:])[k]
+            slopes: list[Any] = gradients(output, inputs, create_graph=True)
         return slopes
 
     # Reading and keeping ----------------------------------------------------------------------

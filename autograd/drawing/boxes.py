@@ -205,7 +205,13 @@ def _name_boxes(outermost: Box, graph: Graph) -> None:
                 box.name, box.full_name = path, f"{top.name}.{path}"
         order = {path: place for place, path in enumerate(paths.values())}
         for box in top.all_boxes():
-            box.inner.sort(key=lambda inner: order.get(inner.name, 0))
+            box.inner.sort(key=lambda inner: (order.get(inner.name, 0), _natural(inner.name)))
+
+
+def _natural(name: str) -> list[tuple[bool, int | str]]:
+    """Return a key that puts neurons.2 before neurons.10."""
+    parts = name.split(".")
+    return [(part.isdecimal(), int(part) if part.isdecimal() else part) for part in parts]
 
 
 def _paths(module: Any) -> dict[int, str]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from autograd.drawing.captions import caption
-from autograd.drawing.overview import Item, Overview, inside
+from autograd.drawing.overview import Overview, inside
 from autograd.drawing.palette import DARK, LIGHT, Palette
 from autograd.drawing.render import render_svgs
 from autograd.drawing.svg import finish
@@ -23,12 +23,14 @@ class OpenedBox:
 
     Attributes:
         number: that of the box.
-        title: what the box is called, and what is in it.
+        name: what it is called.
+        content: what is in it, in words.
         dot: the picture in DOT.
     """
 
     number: int
-    title: str
+    name: str
+    content: str
     dot: str
 
 
@@ -51,14 +53,11 @@ def opened_boxes(whole: Overview, write: Callable[[Overview], str]) -> list[Open
         if len(item.boxes) == 1 and item.boxes[0].outer and item.boxes[0].number not in opened:
             part = inside(around, item.boxes[0], _MOST_ITEMS)
             number = item.boxes[0].number
-            opened[number] = OpenedBox(number, ": ".join(_heading(item)), write(part))
+            name, *content = caption(item)
+            words = ", ".join(content).replace(" · ", ", ")
+            opened[number] = OpenedBox(number, name, words, write(part))
             waiting += [(part, inner) for inner in part.items if not inner.is_neighbour]
     return [opened[number] for number in sorted(opened)]
-
-
-def _heading(item: Item) -> tuple[str, str]:
-    name, *lines = caption(item)
-    return name, ", ".join(" · ".join(lines).split(" · "))
 
 
 def page(title: str, theme: str, dot: str, boxes: Sequence[OpenedBox]) -> str:
@@ -75,7 +74,7 @@ def page(title: str, theme: str, dot: str, boxes: Sequence[OpenedBox]) -> str:
     Raises:
         RenderingError: if there is no Graphviz to render it.
     """
-    titles = [title, *[box.title for box in boxes]]
+    titles = [title, *[f"{box.name}: {box.content}" for box in boxes]]
     rendered = render_svgs([dot, *[box.dot for box in boxes]])
     first, *others = [
         finish(svg, name, follows_reader=theme == "auto")
@@ -97,7 +96,7 @@ def page(title: str, theme: str, dot: str, boxes: Sequence[OpenedBox]) -> str:
 </head>
 <body>
 <h1>{heading}</h1>
-<div class="picture">
+<div class="picture" tabindex="0">
 {first}
 </div>
 {_boxes(details)}<p>{_LEGEND}</p>
@@ -107,10 +106,9 @@ def page(title: str, theme: str, dot: str, boxes: Sequence[OpenedBox]) -> str:
 
 
 def _details(box: OpenedBox, svg: str) -> str:
-    name, _, content = box.title.partition(": ")
     return f"""<details id="box-{box.number}">
-<summary><b>{html.escape(name)}</b> {html.escape(content)}</summary>
-<div class="picture">
+<summary><b>{html.escape(box.name)}</b> {html.escape(box.content)}</summary>
+<div class="picture" tabindex="0">
 {svg}
 </div>
 </details>
@@ -177,6 +175,7 @@ for (const details of document.querySelectorAll('details')) {
     box.setAttribute('tabindex', '0');
     box.setAttribute('role', 'button');
     box.setAttribute('aria-label', `Open ${summary.textContent}`);
+    box.closest('svg').setAttribute('role', 'group');  // an image's parts can't be buttons
     box.addEventListener('click', open);
     box.addEventListener('keydown', (event) => {
       if (event.key === 'Enter' || event.key === ' ') open(event);

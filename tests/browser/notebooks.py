@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 from playwright.sync_api import expect
 
+from autograd.drawing import Stepper
 from tests.browser.walking import Walk
 
 if TYPE_CHECKING:
@@ -20,19 +22,14 @@ METADATA = {"kernelspec": {"display_name": "Python 3", "language": "python", "na
 SECONDS = 30  # for a kernel to start and for a cell to run
 
 
-def write_notebook(path: Path, sources: Sequence[str]) -> Path:
-    """Write a notebook that has never been run."""
-    return _write(path, [new_code_cell(source) for source in sources])
+def write_notebook(path: Path, sources: Sequence[str], shown: Stepper) -> Path:
+    """Write a notebook with cells that have never been run, and one that was and showed a stepper.
 
-
-def write_run_notebook(path: Path, shown: object) -> Path:
-    """Write a notebook that has been run elsewhere, and showed an object."""
-    bundle = shown._repr_mimebundle_()  # type: ignore[attr-defined]
-    output = new_output("execute_result", data=bundle, execution_count=1)
-    return _write(path, [new_code_cell("shown", execution_count=1, outputs=[output])])
-
-
-def _write(path: Path, cells: list[Any]) -> Path:
+    It was run elsewhere: no host trusts it.
+    """
+    output = new_output("execute_result", data=shown._repr_mimebundle_(), execution_count=1)
+    cells = [new_code_cell(textwrap.dedent(source).strip()) for source in sources]
+    cells.append(new_code_cell("shown", execution_count=1, outputs=[output]))
     nbformat.write(new_notebook(cells=cells, metadata=METADATA), path)
     return path
 

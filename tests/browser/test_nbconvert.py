@@ -9,7 +9,7 @@ from nbconvert import HTMLExporter
 
 from autograd import Value, tanh
 from tests.browser.conftest import Open
-from tests.browser.notebooks import write_run_notebook
+from tests.browser.notebooks import write_notebook
 from tests.browser.walking import Walk, final_gradients
 
 
@@ -20,7 +20,7 @@ def neuron() -> Value:
 
 @pytest.fixture
 def exported(tmp_path: Path) -> Path:
-    notebook = write_run_notebook(tmp_path / "run.ipynb", neuron().stepper())
+    notebook = write_notebook(tmp_path / "run.ipynb", [], neuron().stepper())
     # Of itself the export asks the network for scripts, which we do not need.
     exporter = HTMLExporter(require_js_url="data:,", mathjax_url="data:,", jquery_url="data:,")
     page, _ = exporter.from_filename(str(notebook))

@@ -22,7 +22,7 @@ def neuron() -> Value:
 
 def network() -> Value:
     """One of more than a hundred nodes: the picture collapses."""
-    model = nn.MLP(3, [12, 12, 1], seed=1)
+    model = nn.MLP(3, [6, 6, 1], seed=1)
     output: Value = model([0.5, -1.0, 2.0])[0]
     output.backward()
     return output

@@ -46,11 +46,11 @@ class Watch:
         return [f"asked for {address}" for address in self.requests] + self.errors
 
 
-def serious_violations(page: Page, within: str | None = None) -> list[str]:
+def serious_violations(page: Page) -> list[str]:
     """What axe-core finds that keeps people from using the page: rule, place and reason."""
     from axe_playwright_python.sync_playwright import Axe
 
-    found = Axe().run(page, context=within).response["violations"]
+    found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
     return [
         f"{violation['id']} at {node['target']}: {node['failureSummary']}"
         for violation in found

@@ -26,7 +26,9 @@ def write_dot(roots: list[Value], palette: Palette, **options: Any) -> str:
 
 def boxes(*roots: Value) -> list[dict[str, str]]:
     """Return the attributes of the nodes, in topological order."""
-    lines = re.findall(r"^\tn\d+ \[((?:.|\\\n)*)\]$", write_dot(list(roots), LIGHT), flags=re.MULTILINE)
+    lines = re.findall(
+        r"^\tn\d+ \[((?:.|\\\n)*)\]$", write_dot(list(roots), LIGHT), flags=re.MULTILINE
+    )
     return [attributes(line) for line in lines]
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from autograd import Sweep, Value, gradients, sin, stepper, tanh
 from autograd.drawing import RenderingError, Stepper
-from autograd.drawing.stepper import layout, page
+from autograd.drawing.stepper import graph, layout, page
 from autograd.drawing.stepper.graph import brief
 from autograd.drawing.stepper.story import Story
 
@@ -461,6 +461,7 @@ def test_without_graphviz_a_notebook_shows_the_steps_in_text(
         raise RenderingError("no Graphviz was found")
 
     monkeypatch.setattr(layout, "render", fail)
+    graph.arranged_once.cache_clear()
     shown = stepper(neuron())
     assert shown._repr_html_() is None
     for text in (shown._repr_mimebundle_()["text/plain"], shown._mime_()[1]):

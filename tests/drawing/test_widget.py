@@ -14,7 +14,8 @@ from traitlets import TraitError
 import autograd as ag
 import optim
 from autograd import Primitive, Value
-from autograd.drawing.stepper import stepper
+from autograd.drawing import RenderingError
+from autograd.drawing.stepper import page, stepper
 from autograd.drawing.stepper.widget import StepperWidget
 
 
@@ -179,6 +180,22 @@ def test_an_operation_that_fails_for_the_new_number() -> None:
     assert widget._levers[0]["value"] == 1.0
 
 
+def test_a_picture_that_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    x, _, y = neuron()
+    widget = StepperWidget(y)
+    before, still = numbers(y), widget.still
+
+    def fail(*arguments: object) -> None:
+        raise RenderingError("there is no Graphviz")
+
+    monkeypatch.setattr(page, "markup", fail)
+    told(widget, move=0, to=7.0)
+    assert widget.message == "Nothing was changed: RenderingError: there is no Graphviz"
+    assert widget.still is still
+    assert numbers(y) == before
+    assert x.data == 2.0
+
+
 @pytest.mark.parametrize("wish", [{"move": 99, "to": 1.0}, {"move": 0}, {"move": 0, "to": "2"}])
 def test_a_wish_that_makes_no_sense(wish: dict[str, Any]) -> None:
     _, _, y = neuron()
@@ -191,12 +208,11 @@ def test_a_wish_that_makes_no_sense(wish: dict[str, Any]) -> None:
 
 def test_only_leaves_of_the_graph_can_be_moved() -> None:
     x, _, y = neuron()
-    three = Value(3.0, requires_grad=False)
     limit = Value(9.0, "limit", requires_grad=False)
-    root = y * three * limit
+    root = y * 3.0 * limit
     widget = StepperWidget(root)
     assert [lever["name"] for lever in widget._levers] == ["x", "w", "b", "limit"]
-    for stranger in (Value(1.0), y, three):
+    for stranger in (Value(1.0), y, root.parents[0].parents[1]):
         with pytest.raises(ValueError, match="is no leaf of this graph that can be moved"):
             widget.move(stranger, 1.0)
     with pytest.raises(TypeError, match="a Value's data is a real number, got str"):

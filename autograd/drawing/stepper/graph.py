@@ -3,6 +3,7 @@
 Colours come from the stylesheet; the attributes in the SVG itself are for readers that drop it.
 """
 
+import functools
 import html
 import unicodedata
 from collections.abc import Iterator
@@ -30,6 +31,10 @@ _LONGEST_NAME = 18
 _SIGNS = {"*": "×", "-": "−", "/": "÷", "**": "^", "//": "⌊÷⌋"}
 
 
+# A live stepper draws the same boxes again and again with other numbers in them.
+arranged_once = functools.lru_cache(maxsize=32)(arranged)
+
+
 def write_svg(story: Story, direction: str = "LR") -> str:
     """Return the final picture of a story: all values and all gradients.
 
@@ -47,12 +52,8 @@ def write_svg(story: Story, direction: str = "LR") -> str:
     boxes = [_Box(story, place, largest) for place in range(len(story.nodes))]
     pairs = [(link.parent, link.child) for link in story.links]
     few = len(pairs) <= _FEW
-    layout = arranged(
-        [box.size for box in boxes],
-        pairs,
-        direction=direction,
-        labelled=few,
-    )
+    sizes = tuple([box.size for box in boxes])
+    layout = arranged_once(sizes, tuple(pairs), direction=direction, labelled=few)
     ways = list(enumerate(zip(story.links, layout.curves, strict=True)))
     edges = [_edge(number, link, curve) for number, (link, curve) in ways]
     nodes = [box.svg(centre) for box, centre in zip(boxes, layout.centres, strict=True)]

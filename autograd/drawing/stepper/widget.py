@@ -35,7 +35,8 @@ class StepperWidget(anywidget.AnyWidget):
 
     When a leaf is moved, the operations of the graph are done again with the new number, along
     the branches that were taken when it was made, and so is the backward sweep: the nodes' data
-    and grad are those that the notebook shows. If anything fails, all is as it was before.
+    and grad are those that the notebook shows. What was computed of constants alone is no part
+    of the graph, and stays as it is. If anything fails, all is as it was before.
 
     Args:
         root: the result whose gradients are wanted.
