@@ -18,7 +18,7 @@ help: ## list the targets
 demo: $(VENV)/.stamp-demo ## see the engine at work in a minute; writes stepgrad-demo/
 	@$(BIN)/stepgrad demo
 
-test: lint ## run the linters, the type checker and all tests, compiled and in plain Python
+test: lint ## run linters, types and all tests, compiled and in plain Python
 	@$(BIN)/python -m pytest $(PYTEST_ARGS)
 	@if [ "$$($(BIN)/python -c 'import autograd; print(autograd.backend)')" = compiled ]; then \
 		echo "Once more with the engine in plain Python:"; \

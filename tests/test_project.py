@@ -15,6 +15,7 @@ import autograd
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("autograd", "nn", "optim")
+ENGINE = ("modes", "sweep", "value")
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 
@@ -160,7 +161,9 @@ def test_makefile_lists_its_targets() -> None:
 def test_make_without_a_fit_python_is_one_sentence(
     tmp_path: Path, target: str, question: str, answer: str
 ) -> None:
-    for name in ("Makefile", "pyproject.toml"):
+    engine = [f"autograd/{name}.{kind}" for name in ENGINE for kind in ("py", "pxd")]
+    (tmp_path / "autograd").mkdir()
+    for name in ("Makefile", "pyproject.toml", "setup.py", *engine):
         (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     unfit = tmp_path / "python"
     unfit.write_text(f'#!/bin/sh\ncase "$*" in *{question}*) exit 1 ;; esac\n', encoding="utf-8")
