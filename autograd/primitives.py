@@ -719,11 +719,19 @@ def _mish_partial(x: Any) -> Any:
     gate = tanh(grown)
     slope = 4.0 * sigmoid(2.0 * grown) * sigmoid(-2.0 * grown)  # 1 - gate * gate, all its digits
     rising = where(absolute(x) < inf, gate + x * slope * sigmoid(x), gate)
-    return where((x < -0.35) & (x > -40.0), _mish_partial_below(x), rising)
+    falling = where(x < -0.75, _mish_partial_below(x), _mish_partial_near_zero(x))
+    return where((x < 0.0) & (x > -40.0), falling, rising)
+
+
+def _mish_partial_near_zero(x: Any) -> Any:
+    """The same with the fewest roundings, for x a little below 0."""
+    e = exp(x)
+    shared = e * (e + 2.0) + 2.0
+    return e * ((e + 2.0) + divide(4.0 * x * (1.0 + e), shared)) / shared
 
 
 def _mish_partial_below(x: Any) -> Any:
-    """The same over a common denominator: where x is negative, the two terms would cancel."""
+    """The same over a common denominator: further below, the two terms would cancel."""
     e = exp(x)
     numerator = 4.0 * (1.0 + x) + e * (6.0 + 4.0 * x + e * (4.0 + e))
     denominator = 4.0 + e * (8.0 + e * (8.0 + e * (4.0 + e)))
