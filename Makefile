@@ -32,8 +32,8 @@ lint: $(VENV)/.stamp-dev ## run the linters and the type checker alone
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: $(VENV)/.stamp-demo ## measure side by side with the peers
-	@$(BIN)/python benchmarks/run.py
+bench: $(VENV)/.stamp-demo ## measure side by side with the peers, in some minutes; writes docs/cost.svg
+	@$(BIN)/python benchmarks/run.py --picture docs/cost.svg $(BENCH_ARGS)
 
 notebook: $(VENV)/.stamp-notebook ## open the notebooks
 	@$(BIN)/jupyter lab notebooks
@@ -47,7 +47,7 @@ clean: ## remove what the targets made, and every cache
 
 # Each stamp is written after its set-up succeeded, so that an interrupted one is done again.
 
-ENGINE := $(foreach name,modes sweep value,autograd/$(name).py autograd/$(name).pxd)
+ENGINE := $(foreach name,grouping modes sweep value,autograd/$(name).py autograd/$(name).pxd)
 
 $(VENV)/.stamp-demo: EXTRAS = demo
 $(VENV)/.stamp-dev: EXTRAS = dev

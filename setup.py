@@ -5,7 +5,7 @@ import os
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-ENGINE = ("modes", "sweep", "value")
+ENGINE = ("grouping", "modes", "sweep", "value")
 DIRECTIVES = {"annotation_typing": False, "boundscheck": False, "cpow": True}
 
 

@@ -39,6 +39,8 @@ class Group:
         return _outside, ()
 
 
+_DEEPEST = 20  # how deep nodes in nested sequences are looked for
+
 OUTSIDE = Group("")
 """What is made by no module."""
 
@@ -96,7 +98,7 @@ class Maker:
             self._notes = outer, note
         place.note = note
         try:
-            output = self.forward(*inputs, **named)
+            output = self.forward(*inputs, **named) if named else self.forward(*inputs)
             if type(output) is not Value or output._notes is not None:
                 _mark(output, note, place)
             elif output.requires_grad:
@@ -140,7 +142,7 @@ def watching(tell: Callable[[Any, Any], None]) -> Iterator[None]:
         place.tell = before
 
 
-def _mark(part: Any, note: Notes, place: _Place) -> None:
+def _mark(part: Any, note: Notes, place: _Place, depth: int = _DEEPEST) -> None:
     """Mark all nodes in nested sequences that have no mark yet.
 
     Leaves are marked, too, if they require a gradient: inputs are not to be mistaken for
@@ -152,15 +154,18 @@ def _mark(part: Any, note: Notes, place: _Place) -> None:
                 part._notes = note
             elif part._notes.made_by is None:
                 part.made_by = note.made_by
+    elif depth == 0:
+        return  # such as a list that contains itself: forward says what is wrong with it
     elif isinstance(part, (list, tuple)):
         for entry in part:
-            notes = entry._notes if type(entry) is Value else None
-            if (notes is None or notes.made_by is None) and type(entry) is not float:
-                _mark(entry, note, place)
+            if type(entry) is float:
+                continue
+            if type(entry) is not Value or entry._notes is None or entry._notes.made_by is None:
+                _mark(entry, note, place, depth - 1)
         if type(part) is list and set(map(type, part)) == {Value}:
             place.marked = part.copy()
     elif isinstance(part, dict):
         for entry in part.values():
-            _mark(entry, note, place)
+            _mark(entry, note, place, depth - 1)
     elif hasattr(part, "dtype") and hasattr(part, "tolist") and part.dtype.hasobject:
         _mark(part.tolist(), note, place)

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 _FOLDER = Path(__file__).parent
-_ENGINE = ("autograd.modes", "autograd.sweep", "autograd.value")
+_ENGINE = ("autograd.grouping", "autograd.modes", "autograd.sweep", "autograd.value")
 _TOGETHER = 5.0  # seconds within which the files of one installation are written
 
 

@@ -1,78 +1,250 @@
 """Measure this engine side by side with its peers, in one run, on one core: make bench.
 
-Each peer is installed from the package registry into an environment of its own beside this
-file, because some share an import name. The figures are medians of CPU time.
+    python benchmarks/run.py [--json FILE] [--picture FILE] [--only step nodes sizes]
+
+Each engine works in a process of its own (workloads.py), a peer in an environment of its own.
+They take turns, so that a noisy minute hits all alike; the figures are medians of CPU time.
 """
 
+import argparse
 import json
 import os
-import platform
+import statistics
 import subprocess
 import sys
-import venv
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
+
+import environments
+import machine
+import picture
+import report
+from environments import NotThereError, say
 
 HERE = Path(__file__).parent
-PEERS = {"micrograd": "micrograd==0.1.0"}
+PARTS = ("step", "nodes", "sizes")
+Results = dict[str, dict[str, Any]]
 
 
-def environment(name: str, requirement: str) -> Path:
-    """Return the Python of a peer's environment, made if it isn't there yet."""
-    folder = HERE / f".venv-{name}"
-    python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
-    stamp = folder / f".installed-{requirement}"
-    if not stamp.exists():
-        venv.create(folder, clear=True, with_pip=True)
-        install = [python, "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
-        subprocess.run([*install, requirement], check=True)
-        stamp.touch()
-    return python
+class Worker:
+    """An engine at work in a process of its own."""
+
+    def __init__(self, engine: str, python: Path, environment: dict[str, str]) -> None:
+        self.engine = engine
+        self._start = lambda: subprocess.Popen(
+            [python, HERE / "workloads.py", engine],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | environment,
+        )
+        self._process: subprocess.Popen[str] | None = None
+
+    def ask(self, *request: Any) -> Any:
+        """Send a request and return the answer."""
+        if self._process is None:
+            self._process = self._start()
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        try:
+            self._process.stdin.write(json.dumps(request) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            answer = ""
+        else:
+            answer = self._process.stdout.readline()
+        if not answer:
+            raise NotThereError(self._last_words())
+        return json.loads(answer)
+
+    def ask_afresh(self, *request: Any, seconds: float) -> Any:
+        """Ask a new process, which has so long to answer."""
+        process = self._start()
+        try:
+            answer, errors = process.communicate(json.dumps(request), timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            return {"error": f"not in {seconds:.0f} s"}
+        if process.returncode != 0:
+            return {"error": last_line(errors) or "crashes"}
+        return json.loads(answer)
+
+    def _last_words(self) -> str:
+        assert self._process is not None
+        _, errors = self._process.communicate()
+        return last_line(errors) or f"its process ended with {self._process.returncode}"
+
+    def stop(self) -> None:
+        """End the process."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
 
 
-def measure(engine: str, python: Path) -> dict[str, float]:
-    """Run the workloads in an engine's own environment."""
-    command = [python, HERE / "workloads.py", engine]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    measured: dict[str, float] = json.loads(done.stdout)
-    return measured
+def last_line(text: str) -> str:
+    """Return the last line of a text, empty if there is none."""
+    return (text.strip().splitlines() or [""])[-1]
 
 
-def one_core() -> str:
-    """Keep this process and those it starts on one core, where the system allows it."""
-    if not hasattr(os, "sched_setaffinity"):
-        return "not pinned to a core"
-    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    return "one core"
+def floor() -> tuple[Path, dict[str, str]]:
+    """Return the Python of the C tape, and where that is found."""
+    return Path(sys.executable), {"PYTHONPATH": str(environments.floor())}
 
 
-def processor() -> str:
-    """Name the processor, as far as the system tells."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
+def compiled() -> tuple[Path, dict[str, str]]:
+    """Return the Python of the compiled form, if there is one."""
+    python, environment = Path(sys.executable), {"STEPGRAD_PURE": "0"}
+    worker = Worker("stepgrad", python, environment)
+    try:
+        if worker.ask("backend") != "compiled":
+            raise NotThereError("the engine is not compiled here: autograd.backend is python")
+    finally:
+        worker.stop()
+    return python, environment
+
+
+def peer(name: str) -> Callable[[], tuple[Path, dict[str, str]]]:
+    """Return how to find a peer's Python."""
+    return lambda: (environments.peer(name), {})
+
+
+PYTHONS: dict[str, Callable[[], tuple[Path, dict[str, str]]]] = {
+    "floor: C tape": floor,
+    "Python floats, forward": lambda: (Path(sys.executable), {}),
+    "stepgrad": compiled,
+    "stepgrad, plain Python": lambda: (Path(sys.executable), {"STEPGRAD_PURE": "1"}),
+    "slots node": lambda: (Path(sys.executable), {}),
+    "micrograd": peer("micrograd"),
+    "micrograd, no collector": peer("micrograd"),
+    "XAD": peer("XAD"),
+    "PyTorch 0-d": peer("PyTorch"),
+    "HIPS autograd": peer("HIPS autograd"),
+    "MyGrad": peer("MyGrad"),
+}
+
+
+def workers(results: Results, left_out: dict[str, str]) -> dict[str, Worker]:
+    """Return every engine that can be had, and say which can't."""
+    found = {}
+    for engine, python in PYTHONS.items():
+        try:
+            found[engine] = Worker(engine, *python())
+        except NotThereError as error:
+            left_out[engine] = str(error)
+        else:
+            results[engine] = {}
+    return found
+
+
+def measure_steps(found: dict[str, Worker], results: Results, rounds: int, seconds: float) -> None:
+    """Let the engines take the demo's step in turn; a slow one sits out after 12 seconds."""
+    samples: dict[tuple[str, str], list[float]] = {}
+    for round_number in range(rounds + 1):
+        say(f"the demo's step, round {round_number} of {rounds}")
+        for engine, worker in found.items():
+            for request, name in (("steps", "step_ms"), ("modules", "modules_ms")):
+                if request == "modules" and not engine.startswith("stepgrad"):
+                    continue
+                taken = samples.setdefault((engine, name), [])
+                if round_number > 3 and sum(taken) > 12_000:
+                    continue
+                answer = worker.ask(request, seconds)
+                if round_number > 0:  # the first is to warm up
+                    taken += answer["milliseconds"]
+                else:
+                    results[engine][f"{request}_first_loss"] = answer["losses"][0]
+    for (engine, name), taken in samples.items():
+        results[engine][name] = statistics.median(taken)
+    for engine, worker in found.items():
+        if engine.startswith("stepgrad"):
+            results[engine]["layers"] = worker.ask("layers")
+    check_losses(results)
+
+
+def check_losses(results: Results) -> None:
+    """Make sure that all engines computed the same."""
+    losses = {engine: r["steps_first_loss"] for engine, r in results.items()}
+    if max(losses.values()) - min(losses.values()) > 1e-9:
+        raise SystemExit(f"the engines don't compute the same loss: {losses}")
+
+
+def measure_nodes(found: dict[str, Worker], results: Results, operations: int) -> None:
+    """Measure a deep chain: bytes per operation, and whether the engine survives."""
+    for engine, worker in found.items():
+        if engine != "Python floats, forward":
+            say(f"a chain of {operations:,} operations: {engine}")
+            results[engine]["deep"] = worker.ask_afresh("deep", operations, seconds=60.0)
+
+
+def measure_sizes(found: dict[str, Worker], results: Results, sizes: Iterable[int]) -> None:
+    """Measure graphs of growing size, as long as they take no more than some seconds."""
+    still = dict(found)
+    for size in sizes:
+        for engine in list(still):
+            if not bearable(results[engine], size):
+                del still[engine]
+        say(f"graphs of {size:,} operations: {', '.join(still)}")
+        samples: dict[str, list[dict[str, float]]] = {engine: [] for engine in still}
+        for _ in range(repetitions(size)):
+            for engine, worker in still.items():
+                samples[engine].append(worker.ask("size", size))
+        for engine, taken in samples.items():
+            medians = {
+                part: statistics.median(sample[part] for sample in taken)
+                for part in ("forward", "backward")
+            }
+            results[engine].setdefault("sizes", []).append({"operations": size} | medians)
+
+
+def repetitions(size: int) -> int:
+    """How often to measure a graph: small ones are measured less exactly."""
+    return max(1, min(25, 300_000 // size))
+
+
+def bearable(result: dict[str, Any], size: int, seconds: float = 8.0) -> bool:
+    """Tell whether a graph will take neither too long nor too much memory."""
+    if "sizes" not in result:
+        return True
+    last = result["sizes"][-1]
+    needed = result.get("deep", {}).get("bytes", 1000.0) * size
+    return (last["forward"] + last["backward"]) * size < seconds * 1e9 and (
+        needed < machine.free_memory() / 2
+    )
 
 
 def main() -> None:
-    """Measure and print the table."""
-    pinned = one_core()
-    results = {name: measure(name, Path(sys.executable)) for name in ("stepgrad", "slots")}
-    for name, requirement in PEERS.items():
-        results[name] = measure(name, environment(name, requirement))
-    print(f"{processor()}, {pinned}; Python {platform.python_version()}; medians of CPU time")
-    print("step: one training step of a 2-16-16-1 ReLU network on 100 points")
-    print("forward, backward: per operation, on a chain of 6,000 operations")
-    print("slots: the barest node there can be, of slots_value.py, without checks or features\n")
-    ours = results["stepgrad"]["step_ms"]
-    print(f"{'engine':<12}{'step ms':>10}{'forward ns':>12}{'backward ns':>13}{'stepgrad is':>18}")
-    for name, r in results.items():
-        ratio = f"{r['step_ms'] / ours:.2f} x as fast"
-        print(
-            f"{name:<12}{r['step_ms']:>10.1f}{r['forward_ns']:>12.0f}"
-            f"{r['backward_ns']:>13.0f}{ratio:>18}"
-        )
+    """Measure, and show the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=Path, help="write the figures to this file too")
+    parser.add_argument("--picture", type=Path, help="plot the cost against the graph's size")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="measure less")
+    options = parser.parse_args()
+    start = time.monotonic()
+    results: Results = {}
+    left_out: dict[str, str] = {}
+    description = machine.description()
+    found = workers(results, left_out)
+    try:
+        if "step" in options.only:
+            measure_steps(found, results, rounds=7, seconds=0.15)
+        if "nodes" in options.only:
+            measure_nodes(found, results, operations=1_000_000)
+        if "sizes" in options.only:
+            measure_sizes(found, results, sizes=[10**k for k in range(2, 8)])
+    finally:
+        for worker in found.values():
+            worker.stop()
+    figures = {"machine": description, "engines": results, "left_out": left_out}
+    print(report.text(figures))
+    print(f"\nmeasured in {(time.monotonic() - start) / 60.0:.1f} minutes")
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+    if options.picture and "sizes" in options.only:
+        picture.save(figures, options.picture)
 
 
 if __name__ == "__main__":

@@ -150,6 +150,13 @@ def test_an_error_leaves_no_trace() -> None:
     assert path(maker()) == [maker]
 
 
+def test_a_list_that_contains_itself_is_refused_by_the_module() -> None:
+    x: list[Any] = [1.0]
+    x.append(x)
+    with pytest.raises(TypeError, match="takes numbers or Values as inputs, got a list"):
+        Neuron(2)(x)
+
+
 def test_threads_have_their_own_places() -> None:
     outputs = []
     inner = Apply(lambda: Value(1.0) * 2.0)

@@ -15,7 +15,7 @@ import autograd
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("autograd", "nn", "optim")
-ENGINE = ("modes", "sweep", "value")
+ENGINE = ("grouping", "modes", "sweep", "value")
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 
 

@@ -1,14 +1,21 @@
 """Batches: many samples as arrays, checked against what a function was compiled for."""
 
+import functools
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from autograd import primitives, real
+from autograd.compiled.arrays import find_numpy
 from autograd.nested import flatten
-from autograd.optional import needed
 from autograd.value import Value
+
+
+@functools.cache
+def _float64() -> Any:
+    """Return NumPy's kind of floats, of which there is one object."""
+    return find_numpy().dtype(float)
 
 
 class HasValues(Exception):
@@ -89,18 +96,19 @@ class Argument:
         return table
 
     def _plain(self, X: Any) -> Any:
-        numpy = needed("numpy", "compiling", package="NumPy", extra="compile")
-        if type(X) is not numpy.ndarray or X.dtype != float or not X.flags.c_contiguous:
+        numpy = find_numpy()
+        if type(X) is not numpy.ndarray or X.dtype is not _float64() or not X.flags.c_contiguous:
             X = self._converted(X, numpy)
-        if X.ndim and len(X) == 0:
+        shape = X.shape
+        if shape and not shape[0]:
             raise ValueError(f"{self.name} has no rows: a batch needs at least one sample")
-        if X.shape[1:] != self.shape or not X.ndim:
+        if shape[1:] != self.shape or not shape:
             raise ValueError(
                 f"{self.name} has the shape {X.shape}, but the function was compiled for samples "
                 f"of the shape {self.shape}: a batch has one more length in front, "
                 f"{('rows', *(self.shape or ()))}".replace("'", "")
             )
-        return X if X.ndim == 2 else X.reshape(len(X), self.width)
+        return X if len(shape) == 2 else X.reshape(shape[0], self.width)
 
     def _converted(self, X: Any, numpy: Any) -> Any:
         try:
@@ -117,7 +125,7 @@ class Argument:
         return numpy.ascontiguousarray(array, dtype=float)
 
     def _uneven(self, X: Any) -> Any:
-        numpy = needed("numpy", "compiling", package="NumPy", extra="compile")
+        numpy = find_numpy()
         rows = [flatten(row)[0] for row in X]
         for number, row in enumerate(rows):
             if len(row) != self.width:
@@ -136,9 +144,7 @@ class Argument:
             raise HasValues
         for entry in entries:
             if real.number(entry) is None:
-                raise TypeError(
-                    f"{self.name} is made of numbers, got {primitives.describe(entry)}"
-                )
+                raise TypeError(f"{self.name} is made of numbers, got {primitives.describe(entry)}")
 
     def _check_index(self, column: Any, count: int) -> None:
         wrong = ((column < 0) | (column >= count) | (column != column.astype(int))).nonzero()[0]
@@ -208,8 +214,7 @@ def example_of(name: str, X: Any) -> Any:
     """
     if not hasattr(X, "__len__") or isinstance(X, (str, bytes, dict)):
         raise TypeError(
-            f"{name} is a batch, a sequence with one entry per sample, got "
-            f"{primitives.describe(X)}"
+            f"{name} is a batch, a sequence with one entry per sample, got {primitives.describe(X)}"
         )
     if len(X) == 0:
         raise ValueError(f"{name} has no rows: a batch needs at least one sample")

@@ -14,17 +14,17 @@ results of instructions 3 and 7. Besides primitives, which are called by their n
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autograd import primitives, real
-from autograd.primitives import TABLE, Primitive, find_primitive
+from autograd import real
+from autograd.primitives import Primitive, find_primitive
 
 Instruction = tuple[str, tuple[Any, ...]]
 
 LEAVES = ("constant", "input", "number")
-CONDITIONS = {
+CONDITIONS: dict[str, Callable[..., bool]] = {
     "less": lambda x, y: x < y,
     "less_equal": lambda x, y: x <= y,
     "equal": lambda x, y: x == y,
@@ -117,7 +117,6 @@ class Code:
             if type(place) is not int or not 0 <= place < len(self.instructions):
                 raise ValueError(f"the code has no instruction {place!r} to return")
 
-
     def check_leaves(self, inputs: int, numbers: int) -> None:
         """Raise ValueError if the code takes more inputs or numbers than there are."""
         for name, arguments in self.instructions:
@@ -175,7 +174,8 @@ def rate(name: str, arguments: tuple[Any, ...], rates: Sequence[int]) -> int:
 def name_of(primitive: Primitive) -> str:
     """Return what an instruction calls a primitive: its name, marked if it is the user's own.
 
-    >>> name_of(primitives.tanh)
+    >>> from autograd import tanh
+    >>> name_of(tanh)
     'tanh'
     """
     return primitive.name if primitive.is_builtin else f"user.{primitive.name}"
@@ -344,9 +344,7 @@ _SIMPLER: dict[str, Any] = {
     "power": _power,
     "negative": lambda b, x: b.operand_of(x, "negative"),
     "absolute": lambda b, x: (
-        None
-        if (inside := b.operand_of(x, "negative")) is None
-        else b.emit("absolute", inside)
+        None if (inside := b.operand_of(x, "negative")) is None else b.emit("absolute", inside)
     ),
     "positive": lambda b, x: x,
     "where": lambda b, x: x,  # the primitive of a choice that was made
@@ -386,17 +384,18 @@ def listing(code: Code, inputs: Sequence[str], numbers: Sequence[str]) -> str:
         text = _operation_text(name, [names[x] for x in arguments])
         lines[often].append(f"  v{place} = {text}")
     titles = {ONCE: "once:", EACH: "for each sample:", AFTER: "after all samples:"}
-    text = [line for often in titles if lines[often] for line in (titles[often], *lines[often])]
+    whole = [line for often in titles if lines[often] for line in (titles[often], *lines[often])]
     for what, places in (("return per sample", code.outputs), ("return once", code.totals)):
         if places:
-            text.append(f"{what}: {', '.join(names[place] for place in places)}")
-    return "\n".join(text)
+            whole.append(f"{what}: {', '.join(names[place] for place in places)}")
+    return "\n".join(whole)
 
 
 def _leaf_text(name: str, x: Any, inputs: Sequence[str], numbers: Sequence[str]) -> str:
     if name == "constant":
         return str(x) if type(x) is bool or not math.isfinite(x) else f"{x:g}"
-    return (inputs if name == "input" else numbers)[x]
+    place: int = x
+    return inputs[place] if name == "input" else numbers[place]
 
 
 def _operation_text(name: str, texts: list[str]) -> str:
@@ -409,8 +408,3 @@ def _operation_text(name: str, texts: list[str]) -> str:
     if name in ("not", "detach", "batch_mean"):
         return f"{name}({texts[0]})"
     return primitive_named(name).write(*texts)
-
-
-def constants_of(code: Code) -> Iterable[float]:
-    """Return the constants of code, in order."""
-    return [arguments[0] for name, arguments in code.instructions if name == "constant"]

@@ -112,7 +112,7 @@ def outers(
         sums: the two factors whose product each sum is of; None for other sums.
         vectors: the inputs of matrices, which are known to be vectors.
     """
-    position = {}
+    position: dict[int, tuple[int, int]] = {}
     for number, vector in enumerate(vectors):
         for k, place in enumerate(vector):
             position.setdefault(place, (number, k))
@@ -129,9 +129,9 @@ def outers(
     result = []
     for number, entries in rows.items():
         for run, step in _runs([first for _, first in entries]):
-            left = tuple(entries[k][0] for k in run)
-            if len(set(left)) == len(left):
-                result.append(Outer(left, vectors[number], entries[run[0]][1], step))
+            factors = tuple(entries[k][0] for k in run)
+            if len(set(factors)) == len(factors):
+                result.append(Outer(factors, vectors[number], entries[run[0]][1], step))
     return result
 
 

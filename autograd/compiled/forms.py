@@ -16,7 +16,6 @@ from autograd.primitives import absolute, erfc, exp, expm1, log1p, maximum, mini
 from autograd.real import inf
 
 
-
 def _sigmoid(x: Any) -> Any:
     small = exp(-absolute(x))
     return where(x >= 0.0, 1.0, small) / (1.0 + small)

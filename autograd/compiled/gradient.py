@@ -7,7 +7,7 @@ numbers. So there is no second table of derivatives, and special points are as t
 from collections.abc import Sequence
 from typing import Any
 
-from autograd.compiled.code import EACH, ONCE, Builder, Code, primitive_named
+from autograd.compiled.code import EACH, ONCE, Code, primitive_named
 from autograd.compiled.trace import Recorder, TracingError, recording
 from autograd.primitives import Primitive
 

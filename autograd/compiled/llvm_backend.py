@@ -6,6 +6,8 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+from autograd.compiled.arrays import find_numpy
+from autograd.compiled.cache import users_cache
 from autograd.compiled.code import EACH, Code
 from autograd.compiled.forms import lowered
 from autograd.compiled.llvm_text import (
@@ -38,7 +40,7 @@ class LlvmKernel:
     name = "llvm"
 
     def __init__(self, code: Code, widths: Sequence[int]) -> None:
-        self.numpy = needed("numpy", "compiling", package="NumPy", extra="compile")
+        self.numpy = find_numpy()
         code = lowered(code)
         for name, _ in code.instructions:
             if name not in KNOWN:
@@ -111,7 +113,7 @@ class Call:
     def bind(self, numbers: Any, outputs: Any, totals: Any) -> None:
         """Say where the numbers of the call are, and where its results are to be written."""
         self.bound = numbers, outputs, totals  # so that they are kept
-        self.frame[1:4] = address(numbers), address(outputs), address(totals)
+        self.frame[1:4] = [address(numbers), address(outputs), address(totals)]
 
     def __call__(self, tables: Sequence[Any]) -> None:
         """Run the kernel."""
@@ -151,6 +153,10 @@ def _aligned(numpy: Any, size: int) -> Any:
     return memory[start : start + 8 * size]
 
 
+_LONG = 60_000  # lines: beyond, the best code takes too long to find
+_INEXACT = ("sin", "cos", "tan")  # of vectors they are off by up to 3 ulp
+
+
 # The machine ----------------------------------------------------------------------------------
 
 
@@ -169,13 +175,20 @@ class _Machine:
         self.lock = threading.Lock()
 
     def compile(self, text: str) -> Any:
-        """Return an engine with a module's machine code."""
+        """Return an engine with a module's machine code, from the cache if it is there."""
+        optimization = 2 if text.count("\n") < _LONG else 1
+        cache = users_cache()
+        versions = (self.llvm.llvm_version_info, self.processor, self.features)
+        source = f"{versions} {optimization}\n{text}"
         with self.lock:
             module = self.llvm.parse_assembly(text)
             machine = self.llvm.Target.from_default_triple().create_target_machine(
-                cpu=self.processor, features=self.features, opt=2
+                cpu=self.processor, features=self.features, opt=optimization
             )
             engine = self.llvm.create_mcjit_compiler(module, machine)
+            engine.set_object_cache(
+                lambda module, code: cache.put(source, code), lambda module: cache.get(source)
+            )
             engine.finalize_object()
             return engine
 
@@ -190,6 +203,8 @@ class _Machine:
             return {}
         found = {}
         for name in FUNCTIONS.values():
+            if name in _INEXACT:
+                continue
             arguments = "vv" if name in ("pow", "atan2", "hypot") else "v"
             vector_name = f"_ZGV{kind}N{width}{arguments}_{name}"
             function = getattr(library, vector_name, None)

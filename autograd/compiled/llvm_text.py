@@ -6,6 +6,7 @@ is either of a block of samples, and then its numbers are vectors with an entry 
 is done once per call, with plain numbers.
 """
 
+import math
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ PIECE = 400  # operations in a function
 BLOCKS = 8  # blocks of samples whose products are added to sums at the same time
 _ROWS = 8  # of a matrix, at the same time
 _CHAINS = 8  # parts of a long sum
+_LOG2_REST = 2.3190468138462996e-17  # log 2 - math.log(2.0)
 
 _BINARY = {"add": "fadd", "subtract": "fsub", "multiply": "fmul", "divide": "fdiv"}
 _COMPARISONS = {"less": "olt", "less_equal": "ole", "equal": "oeq"}
@@ -34,11 +36,10 @@ FUNCTIONS = {
 }
 """Operations that are functions of C's library."""
 
-KNOWN = frozenset(
-    [*_BINARY, *CONDITIONS, *_INTRINSICS, *FUNCTIONS]
-    + ["constant", "input", "number", "batch_mean", "negative", "maximum", "minimum", "select"]
-    + ["sum", "dot", "remainder", "floor_divide"]
-)
+KNOWN = {*_BINARY, *CONDITIONS, *_INTRINSICS, *FUNCTIONS} | {
+    *("constant", "input", "number", "batch_mean", "negative", "maximum", "minimum", "select"),
+    *("sum", "dot", "remainder", "floor_divide"),
+}
 """The operations that can be written."""
 
 
@@ -259,7 +260,11 @@ class _Writer:
         name, arguments = self.code.instructions[place]
         if name == "constant":
             return "constant", 0
-        return ("numbers", arguments[0]) if name == "number" else ("scalars", self.layout.scalars[place])
+        return (
+            ("numbers", arguments[0])
+            if name == "number"
+            else ("scalars", self.layout.scalars[place])
+        )
 
     def _runs(self) -> list[tuple[str, int, int]]:
         """Return which totals lie one after the other: where, the first, and how many."""
@@ -527,8 +532,7 @@ class _Function:
         vector = f"<{self.width} x {kind}>"
         first = self._new(f"insertelement {vector} poison, {kind} {number}, i64 0")
         return self._new(
-            f"shufflevector {vector} {first}, {vector} poison, "
-            f"<{self.width} x i32> zeroinitializer"
+            f"shufflevector {vector} {first}, {vector} poison, <{self.width} x i32> zeroinitializer"
         )
 
     def _input(self, place: int) -> str:
@@ -551,9 +555,10 @@ class _Function:
     def _pass_on(self, place: int) -> None:
         """Write a result to memory if another function needs it, or the caller wants it."""
         layout, name = self.writer.layout, self.names[place]
+        if place not in layout.scalars and place not in layout.vectors:
+            return
         if self.code.instructions[place][0] in CONDITIONS:
-            if place in layout.scalars or place in layout.vectors:
-                name = self._new(f"uitofp {self.truth} {name} to {self.real}")
+            name = self._new(f"uitofp {self.truth} {name} to {self.real}")
         if place in layout.scalars:
             pointer = self._pointer("scalars", layout.scalars[place])
             self.lines.append(f"  store double {name}, ptr {pointer}, align 8")
@@ -620,6 +625,8 @@ class _Function:
             return self._remainder(*xs)
         if name == "floor_divide":
             return self._floor_divide(*xs)
+        if name == "exp" and self.width and self.writer.target.has_fma:
+            return self._exponential(*xs)
         return self._library(FUNCTIONS[name], *xs)
 
     def _compare(self, how: str, x: str, y: str) -> str:
@@ -668,12 +675,41 @@ class _Function:
         self._declare(name, "double", *["double"] * len(xs))
         result = "poison"
         for lane in range(self.width):
-            entries = [
-                self._new(f"extractelement {self.real} {x}, i64 {lane}") for x in xs
-            ]
+            entries = [self._new(f"extractelement {self.real} {x}, i64 {lane}") for x in xs]
             given = ", ".join(f"double {entry}" for entry in entries)
             number = self._new(f"call double @{name}({given})")
             result = self._new(f"insertelement {self.real} {result}, double {number}, i64 {lane}")
+        return result
+
+    def _exponential(self, x: str) -> str:
+        """exp(x), within 1 ulp: 2**k times the power series of exp(r), where x = k log 2 + r.
+
+        Cody and Waite (1980), "Software Manual for the Elementary Functions", chapter 6.
+        """
+        real, whole = self.real, f"<{self.width} x i64>"
+        for bound, how in ((1000.0, "ogt"), (-1000.0, "olt")):  # beyond, it is inf or 0 anyway
+            limit = self._constant(bound)
+            x = self._select(self._compare(how, x, limit), limit, x)
+        scaled = self._new(f"fmul {real} {x}, {self._constant(1.4426950408889634)}")
+        k = self._intrinsic("roundeven", scaled)
+        minus_k = self._new(f"fneg {real} {k}")
+        r = self._intrinsic("fma", minus_k, self._constant(math.log(2.0)), x)
+        r = self._intrinsic("fma", minus_k, self._constant(_LOG2_REST), r)
+        series = self._constant(1.0 / math.factorial(13))
+        for n in range(12, 1, -1):
+            series = self._intrinsic("fma", series, r, self._constant(1.0 / math.factorial(n)))
+        squared = self._new(f"fmul {real} {r}, {r}")
+        above_one = self._intrinsic("fma", squared, series, r)
+        result = self._new(f"fadd {real} {self._constant(1.0)}, {above_one}")
+        k = self._select(self._compare("uno", x, x), self._constant(0.0), k)
+        exponent = self._new(f"fptosi {real} {k} to {whole}")
+        half = self._new(f"ashr {whole} {exponent}, splat (i64 1)")
+        rest = self._new(f"sub {whole} {exponent}, {half}")
+        for part in (half, rest):  # in two steps: 2**k alone may be too large or too small
+            biased = self._new(f"add {whole} {part}, splat (i64 1023)")
+            bits = self._new(f"shl {whole} {biased}, splat (i64 52)")
+            power = self._new(f"bitcast {whole} {bits} to {real}")
+            result = self._new(f"fmul {real} {result}, {power}")
         return result
 
     def _remainder(self, x: str, y: str) -> str:
@@ -768,7 +804,7 @@ def _run(width: int, widths: Sequence[int], layout: Layout, outputs: int) -> str
         "full": _ARGUMENTS.replace("%outputs", "%rows").replace("%vectors", "%own_vectors"),
         "rest": _ARGUMENTS.replace("%outputs", "%spare").replace("%sums", "%other"),
     }
-    newline = "\n"
+    newline, same = "\n", f"<{width} x i32> zeroinitializer"
     return f"""
 declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
@@ -843,7 +879,7 @@ part:
   br label %average
 average:
   %left0 = insertelement <{width} x i64> poison, i64 %left, i64 0
-  %lefts = shufflevector <{width} x i64> %left0, <{width} x i64> poison, <{width} x i32> zeroinitializer
+  %lefts = shufflevector <{width} x i64> %left0, <{width} x i64> poison, {same}
   %own = icmp ult <{width} x i64> <{lanes}>, %lefts
   %counted = uitofp i64 %count to double
   %share = fdiv double 1.0, %counted
@@ -905,9 +941,7 @@ def _means(width: int) -> list[str]:
                     f"<{width} x i32> <{places}>"
                 )
             names.append(f"%all_{level}_{k}")
-            lines.append(
-                f"  {names[-1]} = fadd {vector} %half_{level}_{k}_0, %half_{level}_{k}_1"
-            )
+            lines.append(f"  {names[-1]} = fadd {vector} %half_{level}_{k}_0, %half_{level}_{k}_1")
     lines.append(f"  %mean_of_all = fmul {vector} {names[0]}, %shares")
     return lines
 

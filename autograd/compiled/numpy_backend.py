@@ -7,9 +7,9 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from autograd.compiled.arrays import find_numpy
 from autograd.compiled.code import AFTER, EACH, ONCE, Code, operands, primitive_named
 from autograd.compiled.forms import lowered
-from autograd.optional import needed
 
 BLOCK = 1024  # samples: what is in work fits into the processor's caches
 
@@ -41,7 +41,7 @@ class NumpyKernel:
     name = "numpy"
 
     def __init__(self, code: Code, widths: Sequence[int]) -> None:
-        self.numpy = needed("numpy", "compiling", package="NumPy", extra="compile")
+        self.numpy = find_numpy()
         self.code = lowered(code)
         self.columns = [(table, k) for table, width in enumerate(widths) for k in range(width)]
         rates = self.code.rates

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from autograd import modes
+from autograd.compiled.arrays import find_numpy
 from autograd.compiled.batch import Argument, HasValues, argument_like, example_of, read_batch
 from autograd.compiled.code import LEAVES, Code, listing
 from autograd.compiled.gradient import with_gradients
@@ -19,7 +20,6 @@ from autograd.compiled.replay import replay
 from autograd.compiled.trace import Trace, trace
 from autograd.compiled.training import Training
 from autograd.nested import flatten
-from autograd.optional import needed
 from autograd.primitives import Primitive, describe
 from autograd.transforms import gradients
 from autograd.value import Value
@@ -40,6 +40,7 @@ class Program:
     def __init__(self, function: Function | None, backend: str) -> None:
         self.function = function
         self.backend = self._wanted = backend
+        self.__name__ = "compiled"
         self._lock = threading.RLock()
         self._traced: Trace | None = None
         self._arguments: list[Argument] = []
@@ -216,7 +217,7 @@ class Program:
         """Return the numbers of the leaves, as they are now."""
         if self._open is not None and self._open.is_ready:
             return self._open.current_numbers()
-        numpy = needed("numpy", "compiling", package="NumPy", extra="compile")
+        numpy = find_numpy()
         return numpy.array([leaf.data for leaf in self._leaves])
 
     def _kernel(self, kind: str) -> Kernel:
@@ -295,7 +296,7 @@ class Program:
         return [*outputs[0].tolist(), *totals[1:].tolist(), *held]
 
     def _run_node(self, k: int, entries: Sequence[float]) -> tuple[Any, Any]:
-        numpy = needed("numpy", "compiling", package="NumPy", extra="compile")
+        numpy = find_numpy()
         numbers = numpy.array(entries, dtype=float)
         tables, first = [], 0
         for argument in self._arguments:
@@ -359,8 +360,8 @@ class Program:
         for each sample:
           v2 = w * x
           v3 = tanh(v2)
-          v4 = v3 * v3
-          v6 = 1 - v4
+          v5 = v3 * v3
+          v6 = 1 - v5
           v7 = x * v6
         after all samples:
           v8 = batch_mean(v7)

@@ -116,6 +116,11 @@ def _is_fixed(x: Any) -> bool:
 
 
 def numbers_of(options: dict[str, Any]) -> list[float]:
+    """Return the options that are numbers which a compiled rule is given at each step.
+
+    >>> numbers_of({"lr": 0.1, "betas": (0.9, 0.99), "weight_decay": 0.0, "maximize": False})
+    [0.1, 0.9, 0.99]
+    """
     return [float(x) for x in _flat(options) if not _is_fixed(x)]
 
 

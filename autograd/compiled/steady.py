@@ -1,10 +1,10 @@
 """Steps that are all alike: nothing is asked and nothing is copied between two of them."""
 
-from typing import Any
+from typing import Any, cast
 
+from autograd.compiled.arrays import find_numpy
 from autograd.compiled.llvm_backend import Call, LlvmKernel
 from autograd.compiled.rule import CompiledRule, numbers_of
-from autograd.optional import needed
 
 
 class Steady:
@@ -29,7 +29,7 @@ class Steady:
         options: dict[str, Any],
         state: tuple[Any, dict[str, Any]],
     ) -> None:
-        numpy = needed("numpy", "compiling", package="NumPy", extra="compile")
+        numpy = find_numpy()
         self.rule, self.group, self.options = rule, group, options
         numbers, remembered = state
         rows = [numbers, *(remembered[name] for name in rule.arrays)]
@@ -42,7 +42,7 @@ class Steady:
         for now, then in (self.matrices, self.matrices[::-1]):
             find = Call(kernel)
             find.bind(now[0], self.after[:0], self.totals)
-            move = Call(rule.kernel)
+            move = Call(cast(LlvmKernel, rule.kernel))
             move.bind(self.settings, then, self.after)
             move.set_tables([now[0], self.totals[1:], *now[1:]])
             self.gradients.append(find)

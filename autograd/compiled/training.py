@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
+from autograd.compiled.arrays import find_numpy
 from autograd.compiled.kernels import Kernel
+from autograd.compiled.llvm_backend import LlvmKernel
 from autograd.compiled.rule import CompiledRule, compiled_rule, key_of
 from autograd.compiled.steady import Steady
-from autograd.optional import needed
 from autograd.primitives import describe
 from autograd.value import Value
 
@@ -39,7 +40,7 @@ class Training:
     """
 
     def __init__(self, optimizer: Any) -> None:
-        self.numpy = needed("numpy", "compiling", package="NumPy", extra="compile")
+        self.numpy = find_numpy()
         needs = ("param_groups", "state", "update", "defaults")
         if isinstance(optimizer, type) or not all(hasattr(optimizer, name) for name in needs):
             raise TypeError(
@@ -98,7 +99,9 @@ class Training:
     def _places(self, places: list[int]) -> Any:
         """Return places as an index of the array: a slice, if they lie one after the other."""
         first, last = places[0], places[-1] + 1
-        return slice(first, last) if places == list(range(first, last)) else self.numpy.array(places)
+        return (
+            slice(first, last) if places == list(range(first, last)) else self.numpy.array(places)
+        )
 
     def _shared(self, entries: list[Any]) -> Any:
         """Return one number, such as the count of steps, if it is the same int; else an array."""
@@ -136,7 +139,7 @@ class Training:
             part = self.parts[0]
             options = {name: part.group[name] for name in self.optimizer.defaults}
             rule = self.rules.get(key_of(part.state, options))
-            if rule is not None and rule.is_steady:
+            if rule is not None and rule.is_steady and isinstance(self.kernel, LlvmKernel):
                 state = (self.numbers, part.state)
                 self.steady = Steady(self.kernel, rule, part.group, options, state)
 

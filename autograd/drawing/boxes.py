@@ -173,11 +173,11 @@ def _shared(one: Box, other: Box) -> Box:
 
 def _homes(outermost: Box) -> dict[Value, Box]:
     """Return the box of every parameter, and other number, that a module keeps."""
-    homes = {}
-    for box in outermost.all_boxes():  # inner ones come later, and take what is theirs
+    homes: dict[Value, Box] = {}
+    for box in sorted(outermost.all_boxes(), key=lambda box: -box.depth):  # inner ones first
         if hasattr(box.module, "named_values"):
             for _, value in box.module.named_values():
-                homes[value] = box
+                homes.setdefault(value, box)
     return homes
 
 

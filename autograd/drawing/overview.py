@@ -211,7 +211,8 @@ def inside(whole: Overview, box: Box, most: int) -> Overview:
     boxes = set(box.all_boxes())
     views = [_View(boxes, apart=boxes), *_views(box, ())]
     shown = (view.overview(graph, box, most) for view in views)
-    found = next(filter(None, shown), None) or Overview(graph, box, [])
+    closed = Overview(graph, box, [Item(graph, box.members(), [box], box)])
+    found = next(filter(None, shown), closed)
     members = {place for item in found.items for place in item.members}
     around = {parent for place in members for parent in graph.parents[place]}
     around.update(user for place in members for user in graph.users[place])

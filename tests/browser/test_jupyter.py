@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -147,6 +148,21 @@ def test_the_picture_is_there_before_a_notebook_is_trusted(notebook: OpenNoteboo
     assert picture.evaluate("(image) => image.complete && image.naturalWidth") > 200
     expect(output.locator("li").last).to_be_visible()
     expect(output.get_by_role("slider")).to_have_count(0)
+
+
+def test_the_stepper_follows_the_theme_of_the_host(notebook: OpenNotebook, walk: Walk) -> None:
+    backgrounds = {}
+    for theme in ("Dark", "Light"):
+        notebook.page.locator(".lm-MenuBar-item:has-text('Settings')").click()
+        notebook.page.locator(".lm-Menu-item:has-text('Theme')").first.hover()
+        notebook.page.locator(f".lm-Menu-itemLabel:text-is('JupyterLab {theme}')").click()
+        expect(notebook.page.locator("body")).to_have_attribute(
+            "data-jp-theme-light", "true" if theme == "Light" else "false"
+        )
+        colour = walk.element.evaluate("(element) => getComputedStyle(element).backgroundColor")
+        backgrounds[theme] = [int(part) for part in re.findall(r"\d+", colour)]
+    assert max(backgrounds["Dark"]) < 64
+    assert min(backgrounds["Light"]) > 192
 
 
 # Alive -----------------------------------------------------------------------------------------

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, expect
 
+from autograd import tanh
 from tests.browser import servers
 from tests.browser.conftest import PATIENCE
-from tests.browser.walking import STEPPER, Walk
+from tests.browser.walking import Walk
 from tests.browser.watching import Watch
 
 APP = """
@@ -41,32 +41,53 @@ def _(y):
     return
 
 
+@app.cell
+def _(y):
+    y.stepper(live=True)
+    return
+
+
 if __name__ == "__main__":
     app.run()
 """
 
 
-@pytest.fixture
-def address(tmp_path: Path) -> Iterator[str]:
-    app = tmp_path / "app.py"
+@pytest.fixture(scope="module")
+def page(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    app = tmp_path_factory.mktemp("marimo") / "app.py"
     app.write_text(APP, encoding="utf-8")
     with servers.marimo(app) as address:
-        yield address
+        context = browser.new_context(viewport={"width": 1280, "height": 2400})
+        context.set_default_timeout(PATIENCE)
+        watch = Watch(home=address)
+        watch.over(context)
+        page = context.new_page()
+        page.goto(address)
+        yield page
+        context.close()
+        assert watch.complaints == []
 
 
-def test_picture_and_stepper(browser: Browser, address: str) -> None:
-    context = browser.new_context()
-    context.set_default_timeout(PATIENCE)
-    watch = Watch(home=address)
-    watch.over(context)
-    page = context.new_page()
-    page.goto(address)
-    expect(page.locator(f"svg text:text-is('parameter'), {STEPPER}").first).to_be_visible()
+def test_picture(page: Page) -> None:
+    expect(page.locator("svg text:text-is('parameter')").first).to_be_visible()
+
+
+def test_stepper(page: Page) -> None:
     walk = Walk(page.locator("iframe").content_frame)
     walk.button("Next").click()
     page.keyboard.press("ArrowRight")
     assert walk.step == 2
-    walk.button("Last step").click()
+    page.keyboard.press("End")
     assert set(walk.seen("gradient")) == {"x", "w", "v1", "v2"}
-    context.close()
-    assert watch.complaints == []
+
+
+def test_live_stepper(page: Page) -> None:
+    walk = Walk(page.locator(".stepgrad-live"))
+    walk.heading.click()
+    page.keyboard.press("End")
+    number = page.locator(".stepgrad-live").get_by_role("spinbutton", name="x")
+    number.fill("3")
+    number.press("Enter")
+    expect(walk.node("x").locator(".value")).to_have_text("3")
+    assert walk.seen("value")["v2"] == pytest.approx(tanh(3.0 * -0.5), rel=1e-3)
+    assert walk.step == walk.last

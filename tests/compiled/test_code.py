@@ -68,9 +68,7 @@ def test_dead_code_goes() -> None:
     builder.emit("exp", x)
     wanted = builder.emit("multiply", x, w)
     code = Code(tuple(builder.instructions), (wanted,)).without_dead_code()
-    assert listing(code, ["x"], ["w"]) == (
-        "for each sample:\n  v2 = x * w\nreturn per sample: v2"
-    )
+    assert listing(code, ["x"], ["w"]) == ("for each sample:\n  v2 = x * w\nreturn per sample: v2")
 
 
 def test_json_keeps_every_digit() -> None:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
+import mpmath
 import numpy
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from autograd import Primitive, Value
-from autograd.compiled.code import Code, Builder, name_of
+from autograd.compiled.code import Builder, Code, name_of
 from autograd.compiled.gradient import with_gradients
 from autograd.compiled.kernels import make_kernel
 from autograd.primitives import TABLE, chosen
@@ -36,8 +37,7 @@ def code_of(primitive: Primitive, count: int) -> Code:
     output = builder.emit(name_of(primitive), *inputs)
     code = Code(tuple(builder.instructions), (output,))
     gradients = with_gradients(code, (), range(count))
-    both = Code(gradients.instructions, (*gradients.outputs,), gradients.totals)
-    return both
+    return Code(gradients.instructions, gradients.outputs, gradients.totals)
 
 
 def forward_of(primitive: Primitive, count: int) -> Code:
@@ -106,16 +106,39 @@ def test_special_points_are_those_of_a_graph(name: str, backend: str) -> None:
     assert compare(primitive, points, backend) == []
 
 
-if __name__ == "__main__":
-    for backend in BACKENDS:
-        for name in NAMES:
-            if backend == "llvm" and name in NOT_OF_LLVM: continue
-            primitive = TABLE[name]
-            count = count_of(primitive)
-            numbers = {1: SPECIAL, 2: FEW}.get(count, FEW[::2])
-            points = list(itertools.product(numbers, repeat=count))[:3000]
-            try:
-                wrong = compare(primitive, points, backend)
-            except Exception as e:
-                print(backend, name, repr(e)[:300]); continue
-            if wrong: print(backend, name, len(wrong), *wrong[:3], sep="\n    ")
+@pytest.mark.parametrize("backend", BACKENDS)
+@settings(max_examples=150, deadline=None)
+@given(data=st.data())
+def test_random_points(backend: str, data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from([n for n in NAMES if n not in NOT_OF_LLVM]))
+    primitive = TABLE[name]
+    numbers = st.floats(-50.0, 50.0) | st.floats(allow_subnormal=False)
+    row = st.tuples(*[numbers] * count_of(primitive))
+    points = data.draw(st.lists(row, min_size=1, max_size=12))
+    assert compare(primitive, points, backend) == []
+
+
+DOMAINS = {
+    "exp": (-708.0, 709.0), "expm1": (-40.0, 700.0), "log": (1e-300, 1e300),
+    "log1p": (-0.999, 1e3), "log2": (1e-3, 1e3), "log10": (1e-3, 1e3), "cbrt": (-1e3, 1e3),
+    "sin": (-1e4, 1e4), "cos": (-1e4, 1e4), "tan": (-1e4, 1e4), "sinh": (-700.0, 700.0),
+    "cosh": (-700.0, 700.0), "tanh": (-20.0, 20.0), "asin": (-1.0, 1.0), "acos": (-1.0, 1.0),
+    "atan": (-1e3, 1e3), "asinh": (-1e3, 1e3), "acosh": (1.0, 1e3), "atanh": (-1.0, 1.0),
+    "erf": (-6.0, 6.0), "erfc": (-6.0, 26.0), "sigmoid": (-40.0, 40.0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", DOMAINS)
+def test_machine_codes_functions_are_within_2_ulp(name: str) -> None:
+    low, high = DOMAINS[name]
+    rng = numpy.random.default_rng(0)
+    points = numpy.concatenate([rng.uniform(low, high, 400), rng.normal(size=400)])
+    points = points[(points >= low) & (points <= high)]
+    table = points.reshape(-1, 1)
+    kernel = make_kernel(forward_of(TABLE[name], 1), [1], "llvm")
+    found = kernel(*[[table], numpy.empty(0)])[0][:, 0].tolist()
+    with mpmath.workdps(40):
+        exact = TABLE[name].exact or (lambda mp, x: getattr(mp, name)(x))
+        for x, y in zip(points.tolist(), found, strict=True):
+            wanted = exact(mpmath.mp, mpmath.mpf(x))
+            assert abs(mpmath.mpf(y) - wanted) <= 2.0 * math.ulp(float(wanted)), x

@@ -401,9 +401,7 @@ def test_called_with_values_it_is_one_node_of_their_graph(backend: str) -> None:
 
 def test_as_a_node_it_has_higher_derivatives_and_passes_gradcheck() -> None:
     w = Value(0.5)
-    program: Program = autograd.compile(
-        lambda x: autograd.tanh(w * x) * x, 0.0, backend="numpy"
-    )
+    program: Program = autograd.compile(lambda x: autograd.tanh(w * x) * x, 0.0, backend="numpy")
     assert autograd.gradcheck(program, 0.7)
     second = autograd.grad(autograd.grad(program))(0.7)
     plain = autograd.grad(autograd.grad(lambda x: autograd.tanh(0.5 * x) * x))(0.7)

@@ -50,7 +50,7 @@ def step_eagerly(optimizer: Any, loss: Any, rows: Any, targets: Any) -> float:
 
 
 def numbers(model: Any, optimizer: Any) -> list[float]:
-    values = [v for v in model.parameters()]
+    values = model.parameters()
     memory = [x for v in values for x in optimizer.state.get(v, {}).values()]
     return [*(v.data for v in values), *(v.grad for v in values), *memory]
 
@@ -163,13 +163,16 @@ def test_leaving_by_an_exception_writes_back_what_was_reached(backend: str, step
         step_eagerly(optimizer, loss, rows, targets)
     other, other_loss = made()
     compiled = optim.Adam(other.parameters(), lr=0.1)
-    with (
-        pytest.raises(KeyboardInterrupt),
-        autograd.compile(other_loss, backend=backend).training(compiled) as step,
-    ):
-        for _ in range(steps):
-            step(rows, targets)
-        raise KeyboardInterrupt
+    program = autograd.compile(other_loss, backend=backend)
+
+    def interrupted() -> None:
+        with program.training(compiled) as step:
+            for _ in range(steps):
+                step(rows, targets)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert same(numbers(other, compiled), numbers(model, optimizer))
 
 

@@ -200,6 +200,16 @@ def test_a_penalty_does_not_move_a_parameter_out_of_its_module() -> None:
     assert sorted(operations(graph, found[""])) == ["*", "+"]
 
 
+def test_a_parameter_of_two_modules_is_in_one_of_them() -> None:
+    model = Sequential(Linear(1, 1), Linear(1, 1))
+    model.layers[1].weight = model.layers[0].weight
+    graph = Graph([model([1.0])[0]])
+    found = boxes(graph)
+    shared = model.layers[0].weight[0][0]
+    homes = [name for name, box in found.items() if shared in [graph.nodes[p] for p in box.own]]
+    assert homes in (["layers.0"], ["layers.1"])
+
+
 def test_a_result_that_leaves_a_module_by_a_side_door_is_in_it() -> None:
     class Remembering(Module):
         def forward(self, x: Value) -> Value:
