@@ -32,7 +32,7 @@ lint: $(VENV)/.stamp-dev ## run the linters and the type checker alone
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: $(VENV)/.stamp-demo ## measure side by side with the peers, in some minutes; writes docs/cost.svg
+bench: $(VENV)/.stamp-demo ## measure side by side with the peers; writes docs/cost.svg
 	@$(BIN)/python benchmarks/run.py --picture docs/cost.svg $(BENCH_ARGS)
 
 notebook: $(VENV)/.stamp-notebook ## open the notebooks

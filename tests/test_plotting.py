@@ -183,6 +183,7 @@ def test_a_label_stands_at_the_last_point_that_is_seen_at_any_resolution() -> No
     places = []
     for dpi in (72, 150):
         figure.set_dpi(dpi)
+        figure.draw_without_rendering()
         ends = axes.transData.transform((1.0, 2.0))
         assert figure.transFigure.transform(text.xy) == pytest.approx(ends)
         box = Text.get_window_extent(text)
