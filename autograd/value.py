@@ -33,7 +33,7 @@ NO_NOTES = Notes()
 
 
 @cython.no_gc
-@cython.freelist(100000)
+@cython.freelist(8000)
 @cython.cclass
 class Value:
     """A real number that remembers how it was made, and can say how it depends on its inputs.
@@ -630,13 +630,14 @@ def _release(node: Value) -> None:
     Plain Python does this by itself without deep recursion; the compiled form has to see to it.
     """
     global _nesting
+    if node._left is None and node._many is None:
+        return
     if _nesting > 100:
         _released.append((node._left, node._right, node._many))
+        return
     _nesting += 1
-    node._left = node._right = None
-    if node._many is not None:
-        node._many = None
-    if _nesting == 1 and _released:
+    node._left = node._right = node._many = None
+    if _nesting == 1:
         while _released:
             _released.pop()
     _nesting -= 1
