@@ -35,8 +35,9 @@ CELLS = (
     "print([live.step, x.data, w.data, b.data, y.data, w.grad])",
     "live.step = 3",
     "live.move(x, 2.25)",
+    "y.draw()",
 )
-STILL, LIVE, ASK, STEP, MOVE, RUN_ELSEWHERE = range(6)
+STILL, LIVE, ASK, STEP, MOVE, DRAW, RUN_ELSEWHERE = range(7)
 HOSTS = {"JupyterLab": "lab/tree", "Notebook 7": "notebooks"}
 
 
@@ -148,6 +149,15 @@ def test_the_picture_is_there_before_a_notebook_is_trusted(notebook: OpenNoteboo
     assert picture.evaluate("(image) => image.complete && image.naturalWidth") > 200
     expect(output.locator("li").last).to_be_visible()
     expect(output.get_by_role("slider")).to_have_count(0)
+
+
+def test_a_picture_shows_itself(notebook: OpenNotebook) -> None:
+    picture = notebook.run(DRAW).locator("img, svg").first
+    expect(picture).to_be_visible()
+    box = picture.bounding_box()
+    assert box
+    assert box["width"] > 200
+    assert box["height"] > 50
 
 
 def test_the_stepper_follows_the_theme_of_the_host(notebook: OpenNotebook, walk: Walk) -> None:

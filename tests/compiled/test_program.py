@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -17,6 +18,7 @@ import autograd
 import nn
 from autograd import Primitive, Program, Value
 from autograd.checking import strategies
+from autograd.compiled import kernels, llvm_backend
 
 BACKENDS = ("numpy", "llvm")
 each_backend = pytest.mark.parametrize("backend", BACKENDS)
@@ -210,6 +212,22 @@ def test_branches_within_branches(backend: str) -> None:
 
 
 @each_backend
+def test_both_branches_of_a_branch_that_is_not_taken(backend: str) -> None:
+    w = Value(1.0)
+
+    def loss(x: Any) -> Any:
+        z = w * x
+        root = autograd.sqrt(z)
+        inner = autograd.where(z > 2.0, root, 2.0 * root)
+        return autograd.where(z > 0.0, inner, z)
+
+    program = assert_same_as_graph(loss, backend, [0.0, 1.0, 3.0, -1.0])
+    w.zero_grad()
+    program.backward([0.0])
+    assert w.grad == 0.0
+
+
+@each_backend
 def test_nan_and_inf_pass_and_the_other_samples_are_what_they_were(backend: str) -> None:
     model = nn.MLP(2, [3, 1], seed=1)
     program: Program = autograd.compile(lambda x: model(x)[0], backend=backend)
@@ -239,6 +257,20 @@ def test_a_composition_is_compiled_and_a_surrogate_kept(backend: str) -> None:
     assert_same_as_graph(lambda x: cube(w * x), backend, [1.0, -2.0])
     reversal = nn.GradientReversal(0.5)
     assert_same_as_graph(lambda x: reversal([w * x])[0] * w, backend, [1.0, -2.0])
+
+
+@each_backend
+@pytest.mark.parametrize("domain", [(0.0, math.inf), lambda x: x >= 0.0, None])
+def test_outside_the_domain_the_derivatives_of_ones_own_are_nan(backend: str, domain: Any) -> None:
+    half = Primitive("half", lambda x: x**0.5, lambda out, x: (1.0,), domain=domain)
+    w = Value(1.0)
+    points = [4.0, math.nan, *([-1.0] if domain else [])]
+    program: Program = autograd.compile(lambda x: half(w * x), backend=backend)
+    for x in points:
+        eager_gradient = eager(lambda x: half(w * x), [x])[1][w]
+        w.zero_grad()
+        program.backward([x])
+        assert close(w.grad, eager_gradient), x
 
 
 def test_a_value_that_is_no_composition_runs_with_numpy_only() -> None:
@@ -491,6 +523,20 @@ def test_threads_may_call_it_at_the_same_time(backend: str) -> None:
         thread.join()
     for batch, result in zip(batches, found, strict=True):
         assert result.tolist() == program(batch).tolist()
+
+
+def test_without_llvmlite_numpy_does_it_and_asking_for_it_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "llvmlite", None)
+    monkeypatch.setitem(sys.modules, "llvmlite.binding", None)
+    monkeypatch.setattr(llvm_backend, "_found", [])
+    monkeypatch.setattr(kernels, "is_installed", lambda package: False)
+    program: Program = autograd.compile(lambda x: 2.0 * x)
+    assert program([1.5]).tolist() == [3.0]
+    assert program.backend == "numpy"
+    with pytest.raises(ImportError, match=r'needs llvmlite: pip install "stepgrad\[compile\]"'):
+        autograd.compile(lambda x: 2.0 * x, backend="llvm")([1.5])
 
 
 def test_wrong_arguments_of_compile() -> None:
