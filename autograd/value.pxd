@@ -28,6 +28,8 @@ cdef Value _constant(double data)
 
 cdef Value _operand(object x)
 
+cdef Value _number(object x)
+
 @cython.locals(left=Value, right=Value, parent=Value, data=double, numbers=list, half=Py_ssize_t)
 cpdef Value record(object primitive, tuple parents)
 

@@ -244,13 +244,13 @@ class Value:
         if type(other) is Value:
             right = other
             return _result(self._data + right._data, add, self, right, 1.0, 1.0)
-        if type(other) is float:
-            return self + _constant(other)
+        if type(other) in (float, int):
+            return self + _number(other)
         return record_operator(add, self, other)
 
     def __radd__(self, other: Any) -> Any:
-        if type(other) is float:
-            return _constant(other) + self
+        if type(other) in (float, int):
+            return _number(other) + self
         return record_operator(add, other, self)
 
     @cython.locals(right="Value")
@@ -258,13 +258,13 @@ class Value:
         if type(other) is Value:
             right = other
             return _result(self._data - right._data, subtract, self, right, 1.0, -1.0)
-        if type(other) is float:
-            return self - _constant(other)
+        if type(other) in (float, int):
+            return self - _number(other)
         return record_operator(subtract, self, other)
 
     def __rsub__(self, other: Any) -> Any:
-        if type(other) is float:
-            return _constant(other) - self
+        if type(other) in (float, int):
+            return _number(other) - self
         return record_operator(subtract, other, self)
 
     @cython.locals(right="Value")
@@ -273,13 +273,13 @@ class Value:
             right = other
             x, y = self._data, right._data
             return _result(x * y, multiply, self, right, y, x)
-        if type(other) is float:
-            return self * _constant(other)
+        if type(other) in (float, int):
+            return self * _number(other)
         return record_operator(multiply, self, other)
 
     def __rmul__(self, other: Any) -> Any:
-        if type(other) is float:
-            return _constant(other) * self
+        if type(other) in (float, int):
+            return _number(other) * self
         return record_operator(multiply, other, self)
 
     @cython.locals(right="Value")
@@ -289,13 +289,13 @@ class Value:
             y = right._data
             data = self._data / y
             return _result(data, divide, self, right, 1.0 / y, -data / y)
-        if type(other) is float:
-            return self / _constant(other)
+        if type(other) in (float, int):
+            return self / _number(other)
         return record_operator(divide, self, other)
 
     def __rtruediv__(self, other: Any) -> Any:
-        if type(other) is float:
-            return _constant(other) / self
+        if type(other) in (float, int):
+            return _number(other) / self
         return record_operator(divide, other, self)
 
     def __floordiv__(self, other: Any) -> Any:
@@ -599,17 +599,25 @@ def link(node: Value, parents: tuple[Value, ...], partials: tuple[float, ...]) -
         node._many = (parents, partials)
 
 
+def _number(x: float) -> Value:
+    """Return a number of Python's as a constant; an int that no float can hold is infinite."""
+    try:
+        return _constant(float(x))
+    except OverflowError:
+        return _constant(real.inf if x > 0 else -real.inf)
+
+
 def _power(base: Value, exponent: float) -> Value:
     """Return a power with a constant exponent: the table's entry, written out for most numbers."""
     x, less = base._data, exponent - 1.0
     is_plain = less + 1.0 == exponent != 0.0 and (x > 0.0 or (x < 0.0 and exponent % 1.0 == 0.0))
     if not is_plain:
-        return record(primitives.power, (base, _constant(float(exponent))))
+        return record(primitives.power, (base, _number(exponent)))
     try:
         data, slope = x**exponent, exponent * x**less
     except OverflowError:
-        return record(primitives.power, (base, _constant(float(exponent))))
-    return _result(data, primitives.power, base, _constant(float(exponent)), slope, 0.0)
+        return record(primitives.power, (base, _number(exponent)))
+    return _result(data, primitives.power, base, _number(exponent), slope, 0.0)
 
 
 def _dot(xys: list[float]) -> float:
