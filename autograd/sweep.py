@@ -114,30 +114,29 @@ def _visited(roots: "list[Value]") -> "tuple[list[Value], list[Value]]":
                 continue
             node._grad = 0.0
             stack.append(None)
-            left, right = node._left, node._right
-            if left is None:
+            if node._left is None:
                 for parent in reversed(node.parents):
-                    if parent.requires_grad and parent._visit != visit:
-                        stack.append(parent)
+                    _reach(parent, visit, stack, leaves)
             else:
-                if right is not None and right.requires_grad and right._visit != visit:
-                    if right.primitive is None:
-                        right._visit = visit
-                        leaves.append(right)
-                    else:
-                        stack.append(right)
-                if left.requires_grad and left._visit != visit:
-                    if left.primitive is None:
-                        left._visit = visit
-                        leaves.append(left)
-                    else:
-                        stack.append(left)
-            if stack[-1] is None:
+                if node._right is not None:
+                    _reach(node._right, visit, stack, leaves)
+                _reach(node._left, visit, stack, leaves)
+            if stack[-1] is None:  # there is no operation to visit first
                 stack.pop()
                 inner.append(node)
             else:
                 opened.append(node)
     return inner, leaves
+
+
+def _reach(node: "Value", visit: int, stack: "list[Value | None]", leaves: "list[Value]") -> None:
+    """Note a leaf, or have an operation visited, unless that was done or no gradient flows."""
+    if node.requires_grad and node._visit != visit:
+        if node.primitive is None:
+            node._visit = visit
+            leaves.append(node)
+        else:
+            stack.append(node)
 
 
 def _propagate(order: "list[Value]") -> None:
