@@ -6,7 +6,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 ENGINE = ("grouping", "modes", "sweep", "value")
-DIRECTIVES = {"annotation_typing": False, "boundscheck": False, "cpow": True}
+DIRECTIVES = {"annotation_typing": False, "cpow": True}
 
 
 class BuildEngine(build_ext):

@@ -170,7 +170,12 @@ class Value:
 
     @partials.setter
     def partials(self, slopes: tuple[float, ...]) -> None:
-        link(self, self.parents, slopes)
+        numbers = tuple([_to_float(slope, "partial") for slope in slopes])
+        if len(numbers) != len(self.parents):
+            raise ValueError(
+                f"a Value has as many partials as parents, {len(self.parents)}, got {len(numbers)}"
+            )
+        link(self, self.parents, numbers)
 
     @property
     def op(self) -> str:
@@ -593,8 +598,8 @@ def link(node: Value, parents: tuple[Value, ...], partials: tuple[float, ...]) -
         node._left, node._right = parents
         node._slope_left, node._slope_right = partials
     elif len(parents) == 1:
-        node._left = parents[0]
-        node._slope_left = partials[0]
+        (node._left,) = parents
+        (node._slope_left,) = partials
     elif parents:
         node._many = (parents, partials)
 

@@ -6,6 +6,7 @@ engine is made: each is installed in an environment of its own.
 
 import gc
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
 from typing import Any
 
@@ -13,15 +14,20 @@ Function = Callable[[list[Any]], Any]
 
 
 class Floats:
-    """Python's own numbers: forward only, no derivatives. The others say what they do else."""
+    """Python's own numbers: forward only, no derivatives. The others say what they do else.
 
-    def number(self, x: float) -> Any:
-        """Return an input of the network."""
-        return x
+    Attributes:
+        number: returns an input of the network for a float.
+        relu: returns its argument where that is positive, else 0.
+    """
 
-    def relu(self, x: Any) -> Any:
-        """Return x where it is positive, else 0."""
-        return x if x > 0.0 else 0.0
+    def __init__(
+        self,
+        number: Callable[[float], Any] = float,
+        relu: Callable[[Any], Any] = lambda x: x if x > 0.0 else 0.0,
+    ) -> None:
+        self.number = number
+        self.relu = relu
 
     def leaves(self, numbers: Sequence[float]) -> list[Any]:
         """Return the numbers to differentiate with respect to."""
@@ -50,8 +56,8 @@ class Objects(Floats):
     """Engines of micrograd's kind: numbers with data, grad, relu and backward."""
 
     def __init__(self, module: str) -> None:
-        self.number = import_module(module).Value
-        self.relu = self.number.relu
+        value = import_module(module).Value
+        super().__init__(value, value.relu)
 
     def leaves(self, numbers: Sequence[float]) -> list[Any]:
         return [self.number(x) for x in numbers]
@@ -99,12 +105,10 @@ class Xad(Floats):
     def __init__(self) -> None:
         adjoint = import_module("xad.adj_1st")
         self.real = adjoint.Real
-        self.maximum = import_module("xad.math").max
+        maximum = import_module("xad.math").max
+        super().__init__(relu=lambda x: maximum(x, 0.0))
         self.tape = adjoint.Tape()
         self.tape.activate()
-
-    def relu(self, x: Any) -> Any:
-        return self.maximum(x, 0.0)
 
     def leaves(self, numbers: Sequence[float]) -> list[Any]:
         return [self.real(x) for x in numbers]
@@ -134,10 +138,7 @@ class Torch(Floats):
     def __init__(self) -> None:
         self.torch = import_module("torch")
         self.torch.set_num_threads(1)
-        self.relu = self.torch.relu
-
-    def number(self, x: float) -> Any:
-        return self.torch.tensor(x, dtype=self.torch.float64)
+        super().__init__(partial(self.torch.tensor, dtype=self.torch.float64), self.torch.relu)
 
     def leaves(self, numbers: Sequence[float]) -> list[Any]:
         return [self.number(x).requires_grad_() for x in numbers]
@@ -153,7 +154,7 @@ class Torch(Floats):
         return leaves
 
     def read(self, result: Any) -> float:
-        return result.item()
+        return float(result.item())
 
 
 class MyGrad(Floats):
@@ -161,10 +162,8 @@ class MyGrad(Floats):
 
     def __init__(self) -> None:
         mygrad = import_module("mygrad")
-        self.tensor, self.maximum = mygrad.tensor, mygrad.maximum
-
-    def relu(self, x: Any) -> Any:
-        return self.maximum(x, 0.0)
+        self.tensor = mygrad.tensor
+        super().__init__(relu=lambda x: mygrad.maximum(x, 0.0))
 
     def leaves(self, numbers: Sequence[float]) -> list[Any]:
         return [self.tensor(x) for x in numbers]
@@ -181,10 +180,8 @@ class Hips(Floats):
 
     def __init__(self) -> None:
         self.make_vjp = import_module("autograd").make_vjp
-        self.maximum = import_module("autograd.numpy").maximum
-
-    def relu(self, x: Any) -> Any:
-        return self.maximum(x, 0.0)
+        maximum = import_module("autograd.numpy").maximum
+        super().__init__(relu=lambda x: maximum(x, 0.0))
 
     def record(self, function: Function, leaves: list[Any]) -> Any:
         self.pull_back, result = self.make_vjp(lambda boxed: function(list(boxed)))(leaves)

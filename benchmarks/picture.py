@@ -39,8 +39,9 @@ def save(figures: dict[str, Any], path: Path) -> None:
         )
     axes.set_xscale("log")
     axes.set_yscale("log")
-    axes.set_xlim(70, 6e8)
+    axes.set_xlim(70, 6e8)  # room for the names
     axes.set_xticks([10**k for k in range(2, 8)])
+    axes.minorticks_off()
     freeze_layout(figure)
     label_ends(axes)
     Plot(figure, title).save(path)

@@ -23,6 +23,8 @@ import picture
 import report
 from environments import NotThereError, say
 
+from autograd.files import write_whole
+
 HERE = Path(__file__).parent
 PARTS = ("step", "nodes", "sizes")
 Results = dict[str, dict[str, Any]]
@@ -32,15 +34,8 @@ class Worker:
     """An engine at work in a process of its own."""
 
     def __init__(self, engine: str, python: Path, environment: dict[str, str]) -> None:
-        self.engine = engine
-        self._start = lambda: subprocess.Popen(
-            [python, HERE / "workloads.py", engine],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | environment,
-        )
+        self._command: list[str | Path] = [python, HERE / "workloads.py", engine]
+        self._environment = os.environ | environment
         self._process: subprocess.Popen[str] | None = None
 
     def ask(self, *request: Any) -> Any:
@@ -72,6 +67,12 @@ class Worker:
         if process.returncode != 0:
             return {"error": last_line(errors) or "crashes"}
         return json.loads(answer)
+
+    def _start(self) -> "subprocess.Popen[str]":
+        pipe = subprocess.PIPE
+        return subprocess.Popen(
+            self._command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=self._environment
+        )
 
     def _last_words(self) -> str:
         assert self._process is not None
@@ -188,21 +189,16 @@ def measure_sizes(found: dict[str, Worker], results: Results, sizes: Iterable[in
             if not bearable(results[engine], size):
                 del still[engine]
         say(f"graphs of {size:,} operations: {', '.join(still)}")
-        samples: dict[str, list[dict[str, float]]] = {engine: [] for engine in still}
-        for _ in range(repetitions(size)):
+        samples: dict[str, dict[str, list[float]]] = {
+            engine: {"forward": [], "backward": []} for engine in still
+        }
+        for _ in range(5 if size < 100_000 else 3 if size < 1_000_000 else 1):
             for engine, worker in still.items():
-                samples[engine].append(worker.ask("size", size))
-        for engine, taken in samples.items():
-            medians = {
-                part: statistics.median(sample[part] for sample in taken)
-                for part in ("forward", "backward")
-            }
+                for part, taken in worker.ask("size", size, 0.05).items():
+                    samples[engine][part] += taken
+        for engine, parts in samples.items():
+            medians = {part: statistics.median(taken) for part, taken in parts.items()}
             results[engine].setdefault("sizes", []).append({"operations": size} | medians)
-
-
-def repetitions(size: int) -> int:
-    """How often to measure a graph: small ones are measured less exactly."""
-    return max(1, min(25, 300_000 // size))
 
 
 def bearable(result: dict[str, Any], size: int, seconds: float = 8.0) -> bool:
@@ -210,10 +206,9 @@ def bearable(result: dict[str, Any], size: int, seconds: float = 8.0) -> bool:
     if "sizes" not in result:
         return True
     last = result["sizes"][-1]
-    needed = result.get("deep", {}).get("bytes", 1000.0) * size
-    return (last["forward"] + last["backward"]) * size < seconds * 1e9 and (
-        needed < machine.free_memory() / 2
-    )
+    time_needed = (last["forward"] + last["backward"]) * size * 1e-9
+    memory_needed = result.get("deep", {}).get("bytes", 1000.0) * size
+    return bool(time_needed < seconds and memory_needed < machine.free_memory() / 2.0)
 
 
 def main() -> None:
@@ -242,7 +237,7 @@ def main() -> None:
     print(report.text(figures))
     print(f"\nmeasured in {(time.monotonic() - start) / 60.0:.1f} minutes")
     if options.json:
-        options.json.write_text(json.dumps(figures, indent=1) + "\n")
+        write_whole(options.json, (json.dumps(figures, indent=1) + "\n").encode())
     if options.picture and "sizes" in options.only:
         picture.save(figures, options.picture)
 

@@ -89,7 +89,7 @@ def test_the_modules_take_the_same_step_in_fewer_nodes(bench: Parts) -> None:
 
 
 def test_a_worker_answers_line_by_line() -> None:
-    requests = '["steps", 0]\n["size", 100]\n["deep", 5000]\n'
+    requests = '["steps", 0]\n["size", 100, 0]\n["deep", 5000]\n'
     done = subprocess.run(
         [sys.executable, FOLDER / "workloads.py", "slots node"],
         input=requests, capture_output=True, text=True, check=True,

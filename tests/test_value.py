@@ -460,3 +460,15 @@ def test_the_operators_written_out_are_the_table(x: float, y: float) -> None:
         assert quick.primitive is recorded.primitive
         assert quick.requires_grad
         assert (quick.grad, quick.label, quick.made_at) == (0.0, "", None)
+
+
+def test_partials_that_do_not_fit_are_refused() -> None:
+    y = Value(2.0).tanh()
+    partials = y.partials
+    with pytest.raises(ValueError, match="as many partials as parents, 1, got 0"):
+        y.partials = ()
+    with pytest.raises(ValueError, match="as many partials as parents, 1, got 2"):
+        y.partials = (1.0, 2.0)
+    with pytest.raises(TypeError, match="a Value's partial is a real number, got str 'a'"):
+        y.partials = ("a",)  # type: ignore[assignment]
+    assert y.partials == partials

@@ -13,9 +13,10 @@ from autograd.value import Value
 
 
 @functools.cache
-def _float64() -> Any:
-    """Return NumPy's kind of floats, of which there is one object."""
-    return find_numpy().dtype(float)
+def _kinds() -> tuple[Any, Any]:
+    """Return NumPy's kind of arrays, and its kind of floats, of which there is one object."""
+    numpy = find_numpy()
+    return numpy.ndarray, numpy.dtype(float)
 
 
 class HasValues(Exception):
@@ -96,9 +97,9 @@ class Argument:
         return table
 
     def _plain(self, X: Any) -> Any:
-        numpy = find_numpy()
-        if type(X) is not numpy.ndarray or X.dtype is not _float64() or not X.flags.c_contiguous:
-            X = self._converted(X, numpy)
+        array, float64 = _kinds()
+        if type(X) is not array or X.dtype is not float64 or not X.flags.c_contiguous:
+            X = self._converted(X, find_numpy())
         shape = X.shape
         if shape and not shape[0]:
             raise ValueError(f"{self.name} has no rows: a batch needs at least one sample")
@@ -168,10 +169,11 @@ def read_batch(arguments: Sequence[Argument], given: Sequence[Any]) -> list[Any]
             f"({', '.join(argument.name for argument in arguments)}), got {len(given)}"
         )
     tables = [argument.read(X) for argument, X in zip(arguments, given, strict=True)]
+    count = len(tables[0]) if tables else 0
     for argument, table in zip(arguments, tables, strict=True):
-        if len(table) != len(tables[0]):
+        if len(table) != count:
             raise ValueError(
-                f"{arguments[0].name} has {len(tables[0])} rows, {argument.name} {len(table)}: "
+                f"{arguments[0].name} has {count} rows, {argument.name} {len(table)}: "
                 "a batch has one row per sample in each argument"
             )
     return tables

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from autograd.compiled.code import EACH, ONCE, Code, primitive_named
-from autograd.compiled.trace import Recorder, TracingError, recording
+from autograd.compiled.trace import Condition, Recorder, TracingError, recording
 from autograd.primitives import Primitive
 
 Contribution = tuple[int, int]
@@ -160,18 +160,38 @@ class _Sweep:
                 f"autograd's functions, and autograd.where in place of if ({error})"
             ) from error
         places = [self.recorder.place_of(partial) for partial in partials]
-        return places if primitive.is_builtin else self._nan_for_nan(place, operands, places)
+        return (
+            places
+            if primitive.is_builtin
+            else self._nan_outside(primitive, place, operands, places)
+        )
 
-    def _nan_for_nan(self, place: int, operands: Sequence[int], partials: list[int]) -> list[int]:
-        """The user's rules need not say that nan has nan derivatives: nan in, nan out."""
+    def _nan_outside(
+        self, primitive: Primitive, place: int, operands: Sequence[int], partials: list[int]
+    ) -> list[int]:
+        """A user's rule need not say that the derivatives are nan where the result is undefined."""
         emit = self.builder.emit
-        numbers = [emit("equal", x, x) for x in (place, *operands)]
-        some_input = numbers[1]
-        for number in numbers[2:]:
-            some_input = emit("and", some_input, number)
-        known = emit("or", numbers[0], some_input)
+        inside = self._domain(primitive, operands)
+        for x in operands:
+            inside = emit("and", inside, emit("equal", x, x))
+        known = emit("or", emit("equal", place, place), inside)
         nan = self.builder.constant(float("nan"))
         return [emit("select", known, partial, nan) for partial in partials]
+
+    def _domain(self, primitive: Primitive, operands: Sequence[int]) -> int:
+        """Return whether the inputs lie in a primitive's domain, as far as it can be recorded."""
+        inputs = [self._stand_in(x) for x in operands]
+        domain = primitive.domain
+        inside: Any = True
+        try:
+            if isinstance(domain, tuple):
+                inside = (inputs[0] >= domain[0]) & (inputs[0] <= domain[1])
+            elif domain is not None:
+                inside = domain(*inputs)
+        except TracingError:
+            return self.builder.constant(True)
+        known = not isinstance(inside, Condition)
+        return self.builder.constant(bool(inside)) if known else inside.place
 
     def _stand_in(self, place: int) -> Any:
         constant = self.builder.value(place)

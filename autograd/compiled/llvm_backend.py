@@ -10,16 +10,8 @@ from autograd.compiled.arrays import find_numpy
 from autograd.compiled.cache import users_cache
 from autograd.compiled.code import EACH, Code
 from autograd.compiled.forms import lowered
-from autograd.compiled.llvm_text import (
-    BLOCKS,
-    FRAME,
-    FUNCTIONS,
-    KNOWN,
-    Target,
-    padded,
-    spare_size,
-    write_module,
-)
+from autograd.compiled.llvm_frame import BLOCKS, FRAME, padded, spare_size
+from autograd.compiled.llvm_text import FUNCTIONS, KNOWN, Target, write_module
 from autograd.optional import needed
 
 _LINE = 64  # bytes: vectors begin where the processor reads them fastest
@@ -122,10 +114,11 @@ class Call:
 
     def set_tables(self, tables: Sequence[Any]) -> None:
         """Say where the samples are; they must be kept until the kernel has been run."""
-        frame = self.frame
+        frame, place = self.frame, _FIRST_TABLE
         frame[0] = len(tables[0])
-        for place, table in enumerate(tables, start=len(FRAME)):
+        for table in tables:
             frame[place] = address(table)
+            place += 1
 
     def again(self) -> None:
         """Run the kernel with the same tables."""
@@ -135,13 +128,14 @@ class Call:
 def address(array: Any) -> int:
     """Return where an array's numbers are in memory; the array must be kept meanwhile."""
     try:
-        return ctypes.addressof(_Byte.from_buffer(array))
+        return _address_of(_begin(array))
     except (TypeError, ValueError):  # read-only, or empty: the long way
         found: int = array.ctypes.data
         return found
 
 
-_Byte = ctypes.c_char
+_FIRST_TABLE = len(FRAME)
+_address_of, _begin = ctypes.addressof, ctypes.c_char.from_buffer  # looked up once: it adds up
 
 
 def _aligned(numpy: Any, size: int) -> Any:

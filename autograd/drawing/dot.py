@@ -63,6 +63,7 @@ def write_dot(
             "ranksep": view.distance,
             "nodesep": "0.12",
             "pad": "0.1",
+            "remincross": "false",  # doing it twice forgets the order of the boxes in a row
         },
         node_attr={
             "fontname": FONT,

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from autograd import log, log1p, relu, softplus, where
-from nn.losses.pairs import Pairs, check_reduction, reduced, weighted
+from nn.losses.pairs import Pairs, check_reduction, known, reduced, weighted
 
 LEAST_LOG = -100.0
 """Where PyTorch cuts the logarithm of a probability off, so that no loss is infinite."""
@@ -35,7 +35,7 @@ def hinge(input: Any, target: Any, *, reduction: str = "mean", margin: float = 1
     """
     check_reduction(reduction)
     pairs = Pairs("hinge", input, target)
-    for number, wanted in enumerate(pairs.targets):
+    for number, wanted in known(pairs.targets):
         if abs(float(wanted)) != 1.0:
             raise ValueError(
                 f"hinge's targets are 1 and -1, got {float(wanted):g} as number {number}"
@@ -71,7 +71,7 @@ def binary_cross_entropy(
     """
     check_reduction(reduction)
     pairs = Pairs("binary_cross_entropy", input, target)
-    for number, p in enumerate(pairs.predictions):
+    for number, p in known(pairs.predictions):
         if p < 0.0 or p > 1.0:
             raise ValueError(
                 f"binary_cross_entropy takes probabilities, got {float(p):g} as number {number}: "

@@ -3,7 +3,7 @@
 from typing import Any
 
 from autograd import exp, log, maximum, sum
-from nn.losses.pairs import REDUCTIONS, Pairs, check_reduction, reduced
+from nn.losses.pairs import REDUCTIONS, Pairs, check_reduction, known, reduced
 
 _LEAST = 5e-324  # the smallest float above 0: its logarithm times 0 is 0, as p · log p at 0 is
 
@@ -48,7 +48,7 @@ def kl_div(input: Any, target: Any, *, reduction: str = "mean", log_target: bool
 
 
 def _check_probabilities(targets: list[Any]) -> None:
-    for number, wanted in enumerate(targets):
+    for number, wanted in known(targets):
         if wanted < 0.0:
             raise ValueError(
                 f"kl_div's target is made of probabilities, got {float(wanted):g} as number "

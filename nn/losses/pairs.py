@@ -97,6 +97,19 @@ class Pairs:
         return list(islice(cycle(numbers), len(self.predictions)))
 
 
+def known(entries: list[Any]) -> Iterator[tuple[int, Any]]:
+    """Yield those numbers that can be checked, and their places.
+
+    While a loss is compiled, what it is given has no numbers yet.
+
+    >>> list(known([1.0, 2.0]))
+    [(0, 1.0), (1, 2.0)]
+    """
+    for number, entry in enumerate(entries):
+        if not hasattr(entry, "__pick__"):
+            yield number, entry
+
+
 def check_numbers(what: str, entries: list[Any]) -> None:
     """Raise TypeError if an entry is not a number.
 

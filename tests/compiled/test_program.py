@@ -407,6 +407,16 @@ def test_an_index_out_of_range_is_told_with_its_row(backend: str, wrong: float) 
         program([1.0, 1.0], [0, wrong])
 
 
+@each_backend
+def test_an_index_among_uneven_numbers_is_checked_too(backend: str) -> None:
+    program: Program = autograd.compile(
+        lambda x: autograd.pick([x["a"], 0.0], x["k"][0]), {"a": 0, "k": [0]}, backend=backend
+    )
+    assert program([{"a": 5, "k": [0]}, {"a": 5, "k": [1]}]).tolist() == [5.0, 0.0]
+    with pytest.raises(ValueError, match="row 0 of x is 2, but it must be one of 0, 1"):
+        program([{"a": 5, "k": [2]}])
+
+
 # As a node ------------------------------------------------------------------------------------
 
 
@@ -546,3 +556,33 @@ def test_wrong_arguments_of_compile() -> None:
         autograd.compile(backend="cuda")
     with pytest.raises(RuntimeError, match="has not been traced yet: call it with a batch"):
         autograd.compile(lambda x: x).listing()
+
+
+LOSSES: dict[str, tuple[Callable[[Any, Any], Any], list[Any]]] = {
+    "mse": (lambda out, y: nn.losses.mse(out[0], y), [0.5, -1.0, 2.0]),
+    "huber": (lambda out, y: nn.losses.huber(out[0], y), [0.5, -4.0, 2.0]),
+    "hinge": (lambda out, y: nn.losses.hinge(out[0], y), [1.0, -1.0, 1.0]),
+    "kl_div": (lambda out, y: nn.losses.kl_div(out[0], y), [0.5, 0.0, 0.25]),
+    "bce": (
+        lambda out, y: nn.losses.binary_cross_entropy(autograd.sigmoid(out[0]), y),
+        [1.0, 0.0, 0.3],
+    ),
+    "bce with logits": (
+        lambda out, y: nn.losses.binary_cross_entropy_with_logits(out[0], y),
+        [1.0, 0.0, 0.3],
+    ),
+    "nll": (lambda out, y: nn.losses.nll(autograd.log_softmax(out), y), [0, 1, 2]),
+    "smoothed": (
+        lambda out, y: nn.losses.cross_entropy(out, y, label_smoothing=0.1),
+        [0, 1, 2],
+    ),
+}
+
+
+@each_backend
+@pytest.mark.parametrize("name", LOSSES)
+def test_the_losses_of_nn_can_be_compiled(name: str, backend: str) -> None:
+    loss, targets = LOSSES[name]
+    model = nn.MLP(2, [4, 3], seed=1)
+    rows, _ = samples(3, 2)
+    assert_same_as_graph(lambda x, y: loss(model(x), y), backend, rows, targets)
