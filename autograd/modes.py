@@ -28,6 +28,7 @@ class _Modes(threading.local):
 
 current = _Modes()
 
+
 class Special:
     """How many threads are not plain.
 

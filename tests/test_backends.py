@@ -26,7 +26,8 @@ from autograd.primitives import TABLE
 rng = random.Random(20)
 special = [0.0, -0.0, 1.0, -1.0, math.inf, -math.inf, math.nan, 1e308, 5e-324, 2, True, 10**400]
 operators = ["a + b", "a - b", "a * b", "a / b", "a ** b", "a % b", "a // b", "-a", "abs(a)",
-             "a ** 2", "a ** 3.0", "a ** -0.5", "a ** 1.5", "a ** -1", "a ** 1e-20", "a.relu()", "a.tanh()", "a.exp()"]
+             "a ** 2", "a ** 3.0", "a ** -0.5", "a ** 1.5", "a ** -1", "a ** 1e-20",
+             "a.relu()", "a.tanh()", "a.exp()"]
 compiled = [compile(text, "program", "eval") for text in operators]
 for program in range(400):
     nodes = [Value(rng.gauss(0.0, 2.0), requires_grad=rng.random() < 0.8) for _ in range(3)]
