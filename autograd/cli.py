@@ -252,6 +252,9 @@ def _draw_parser(commands: Any) -> _Parser:
     parser.add_argument(
         "-o", "--output", metavar="FILE", required=True, help="FILE.svg, .png, .pdf, .dot, .html"
     )
+    parser.add_argument(
+        "--detail", metavar="all", choices=("all",), help="all: show every node of a large graph"
+    )
     parser.set_defaults(run=_draw)
     return parser
 

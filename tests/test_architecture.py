@@ -18,7 +18,17 @@ SOURCES = {
     for package in ("autograd", "nn", "optim")
     for path in sorted((ROOT / package).rglob("*.py"))
 }
-HEAVY = ("numpy", "mpmath", "hypothesis", "matplotlib", "sklearn", "graphviz", "pygraphviz", "tqdm")
+HEAVY = (
+    "numpy",
+    "mpmath",
+    "hypothesis",
+    "matplotlib",
+    "sklearn",
+    "graphviz",
+    "pygraphviz",
+    "tqdm",
+    "llvmlite",
+)
 
 
 def imports(module: str, *, when_called: bool) -> Iterator[str]:

@@ -14,7 +14,7 @@ from autograd.drawing.overview import EDGES_PER_ITEM, Overview, everything, over
 from autograd.drawing.page import OpenedBox, opened_boxes, page
 from autograd.drawing.palette import PALETTES
 from autograd.drawing.render import render
-from autograd.drawing.svg import finish
+from autograd.drawing.svg import as_image, finish
 from autograd.files import write_whole
 from autograd.formula import visible
 from autograd.nested import flatten
@@ -106,9 +106,20 @@ class Picture:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         try:
-            return {"image/svg+xml": self.svg, "text/plain": repr(self)}
+            image = as_image(self.svg, self.title)
+            return {"image/svg+xml": self.svg, "text/html": image, "text/plain": repr(self)}
         except Exception as error:
-            return {"text/plain": f"{error}\nHere is the graph in DOT:\n\n{self.dot}"}
+            return {"text/plain": self._as_text(error)}
+
+    def _mime_(self) -> tuple[str, str]:
+        """Return what marimo shows: in it, pointing at a box shows all digits."""
+        try:
+            return "text/html", self.svg
+        except Exception as error:
+            return "text/plain", self._as_text(error)
+
+    def _as_text(self, trouble: Exception) -> str:
+        return f"{trouble}\nHere is the graph in DOT:\n\n{self.dot}"
 
     def __repr__(self) -> str:
         """Say what the picture shows."""

@@ -1,5 +1,7 @@
 """Finishing the SVG that Graphviz writes."""
 
+import base64
+import html
 import xml.etree.ElementTree as ET
 
 from autograd.drawing.palette import dark_style
@@ -40,6 +42,20 @@ def finish(svg: bytes, title: str, *, follows_reader: bool) -> str:
         style.text = dark_style(".stepgrad-auto")
         root.insert(0, style)
     return ET.tostring(root, encoding="unicode")
+
+
+def as_image(svg: str, title: str) -> str:
+    """Return an SVG as an image in HTML: a notebook that isn't trusted shows no other SVG.
+
+    Args:
+        svg: the drawing.
+        title: what it shows, for readers who don't see it.
+
+    >>> as_image("<svg/>", "Nothing & all")
+    '<img src="data:image/svg+xml;base64,PHN2Zy8+" alt="Nothing &amp; all">'
+    """
+    source = base64.b64encode(svg.encode()).decode()
+    return f'<img src="data:image/svg+xml;base64,{source}" alt="{html.escape(title)}">'
 
 
 def _set_tooltip(group: ET.Element) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from autograd.drawing.palette import DARK, LIGHT, Palette, dark_style
 from autograd.drawing.stepper.graph import brief, write_svg
 from autograd.drawing.stepper.story import Scene, Story
+from autograd.drawing.svg import as_image
 
 SCOPE = "stepgrad-stepper"
 """The class of the element that a stepper lives in."""
@@ -85,8 +86,7 @@ def markup(story: Story, direction: str = "LR", *, as_image: bool = False, theme
 def _image(svg: str, title: str, theme: str) -> str:
     if theme == "auto":
         svg = svg.replace(">", f"><style>{dark_style('svg')}</style>", 1)
-    source = base64.b64encode(svg.encode()).decode()
-    return f'<img src="data:image/svg+xml;base64,{source}" alt="{html.escape(title)}">'
+    return as_image(svg, title)
 
 
 def data(story: Story) -> dict[str, Any]:
