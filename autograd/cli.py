@@ -253,7 +253,7 @@ def _draw_parser(commands: Any) -> _Parser:
         "-o", "--output", metavar="FILE", required=True, help="FILE.svg, .png, .pdf, .dot, .html"
     )
     parser.add_argument(
-        "--detail", metavar="all", choices=("all",), help="all: show every node of a large graph"
+        "--detail", choices=("all",), help="show all nodes, also of a graph of more than 100"
     )
     parser.set_defaults(run=_draw)
     return parser
@@ -533,18 +533,18 @@ def _check(chosen: argparse.Namespace) -> int:
 
 def _draw(chosen: argparse.Namespace) -> int:
     problem = _Problem(chosen.expression, chosen.values)
-    _save_picture(problem.expression(*problem.inputs()), chosen.output)
+    _save_picture(problem.expression(*problem.inputs()), chosen.output, detail=chosen.detail)
     print(f"The graph is drawn in {chosen.output}")
     return PASSED
 
 
-def _save_picture(root: Value, *paths: str | Path) -> None:
+def _save_picture(root: Value, *paths: str | Path, detail: str | None = None) -> None:
     """Draw a graph with its gradients, to files in the formats of their suffixes."""
     from autograd.drawing import draw
 
     if root.requires_grad:
         root.backward()
-    _save(lambda: draw(root), *paths)
+    _save(lambda: draw(root, detail=detail), *paths)
 
 
 def _step(chosen: argparse.Namespace) -> int:

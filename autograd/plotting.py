@@ -19,6 +19,9 @@ DPI = 150
 _WIDEST = 1000.0  # in a notebook, in pixels
 LABEL_SIZE = 11.0  # of the names beside lines, in points
 
+Bundle = tuple[dict[str, Any], dict[str, Any]]
+"""What a notebook shows, by its kind, and what it is told about it."""
+
 
 @dataclass(frozen=True)
 class Theme:
@@ -129,13 +132,14 @@ class Plot:
         suffix = suffix_of(path)
         return write_whole(path, _content(self.figure, suffix, DPI))
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Bundle:
         try:
             dpi = min(100.0, _WIDEST / self.figure.get_size_inches()[0])
             image = _of_few_colours(_content(self.figure, ".png", dpi))
-            return {"image/png": image, "text/plain": repr(self)}
+            described = {"image/png": {"alt": self.title}}  # for readers who don't see it
+            return {"image/png": image, "text/plain": repr(self)}, described
         except Exception as error:  # a notebook shows the text instead
-            return {"text/plain": f"{self!r} can't be drawn: {error}"}
+            return {"text/plain": f"{self!r} can't be drawn: {error}"}, {}
 
     def __repr__(self) -> str:
         """Say what the plot shows."""

@@ -114,9 +114,9 @@ class Primitive:
             inputs = self._bind(inputs, named)
         for x in inputs:
             if type(x) is not float:
-                record = getattr(x, "__primitive__", None)
+                record = getattr(type(x), "__primitive__", None)
                 if record is not None:
-                    return record(self, inputs)
+                    return record(x, self, inputs)
         return self.evaluate(*[self.to_float(x) for x in inputs])
 
     def evaluate(self, *inputs: float) -> float:
@@ -383,9 +383,9 @@ def where(condition: Any, x: Any, y: Any) -> Any:
     if type(taken) is float and type(left) is float:
         return taken
     for branch in (taken, left):
-        record = getattr(branch, "__primitive__", None)
+        record = getattr(type(branch), "__primitive__", None)
         if record is not None:
-            result = record(chosen, (taken,))
+            result = record(branch, chosen, (taken,))
             if modes.current.recording and getattr(left, "requires_grad", False):
                 result.requires_grad = True  # it does depend on the inputs, only not here
             return result
@@ -1078,7 +1078,7 @@ def log_softmax(xs: Iterable[Any]) -> list[Any]:
     [0.0, -1000.0]
     """
     numbers = [
-        x if hasattr(x, "__primitive__") else logsumexp_of.to_float(x)
+        x if hasattr(type(x), "__primitive__") else logsumexp_of.to_float(x)
         for x in _listed("log_softmax", xs, at_least_one=True)
     ]
     peak = _largest(numbers)

@@ -168,7 +168,7 @@ def checked_roots(roots: Any, seeds: Any) -> "tuple[list[Value], list[float]]":
     """Return roots and seeds as lists, or say what is wrong with them."""
     if modes.current.tracing is not None:
         modes.current.tracing.refuse_sweep()
-    single = hasattr(roots, "__primitive__") or not isinstance(roots, Iterable)
+    single = hasattr(type(roots), "__primitive__") or not isinstance(roots, Iterable)
     roots = [roots] if single else list(roots)
     if seeds is None:
         seeds = [1.0] * len(roots)
@@ -179,7 +179,7 @@ def checked_roots(roots: Any, seeds: Any) -> "tuple[list[Value], list[float]]":
         raise ValueError(f"backward needs one seed per root, got {len(seeds)} for {len(roots)}")
     numbers = [real.number(seed) for seed in seeds]
     for root, seed, number in zip(roots, seeds, numbers, strict=True):
-        if not hasattr(root, "__primitive__"):
+        if not hasattr(type(root), "__primitive__"):
             raise TypeError(f"a sweep begins at a Value, got {primitives.describe(root)}")
         if number is None:
             raise TypeError(f"a seed is a real number, got {primitives.describe(seed)}")

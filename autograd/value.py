@@ -50,6 +50,9 @@ class Value:
     Raises:
         TypeError: if data is not a real number, or label not a text.
 
+    Graphs have no cycles, so the compiled form keeps its nodes out of the garbage collector's
+    sight: if a subclass's attribute holds what was computed from its own object, let go of it.
+
     >>> x = Value(2.0, label="x")
     >>> w = Value(-3.0, label="w")
     >>> y = x * w + x

@@ -12,7 +12,7 @@ from typing import Any
 
 from autograd.files import write_whole
 from autograd.optional import needed
-from autograd.plotting import DARK, LIGHT, Theme, as_png, suffix_of
+from autograd.plotting import DARK, LIGHT, Bundle, Theme, as_png, suffix_of
 from optim.path_picture import PathPicture, picture
 from optim.paths import RUNNERS, Point, Surface
 
@@ -71,16 +71,17 @@ class PathAnimation:
         suffix = suffix_of(path, SUFFIXES)
         return write_whole(path, self.gif if suffix == ".gif" else self.html.encode())
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, Any]:
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Bundle:
         try:
-            still = as_png(picture(self.surface, self.paths, self.theme).figure)
+            plot = picture(self.surface, self.paths, self.theme)
             frame = (
                 '<iframe title="An animation of optimizers" width="100%" height="640" '
                 f'style="border: 0" srcdoc="{html.escape(self.html)}"></iframe>'
             )
-            return {"text/html": frame, "image/png": still, "text/plain": repr(self)}
+            shown = {"text/html": frame, "image/png": plot.png, "text/plain": repr(self)}
+            return shown, {"image/png": {"alt": plot.title}}
         except Exception as error:  # a notebook shows the text instead
-            return {"text/plain": f"{self!r} can't be drawn: {error}"}
+            return {"text/plain": f"{self!r} can't be drawn: {error}"}, {}
 
     def __repr__(self) -> str:
         """Say what the animation shows."""

@@ -298,6 +298,7 @@ def test_wrong_use_of_explain_is_one_line(arguments: list[str], reason: str) -> 
         (["check", "x", "x=1", "--order", "3"], "invalid choice: 3"),
         (["draw", "x", "x=1"], "required: -o/--output"),
         (["draw", "x", "x=1", "-o", "x.jpeg"], "not as 'x.jpeg'"),
+        (["draw", "x", "x=1", "-o", "x.svg", "--detail", "few"], "invalid choice: 'few'"),
         (["draw", "x", "x=1", "-o", "no-such-folder/x.svg"], "no-such-folder"),
         (["step"], "required: EXPR"),
         (["step", "x", "x=1", "-o", "x.svg"], "saved as .html, not as 'x.svg'"),
@@ -416,6 +417,14 @@ def test_drawings_have_the_gradients(tmp_path: Path) -> None:
     root = parse("n = x*x; n + 1")(3.0)
     root.backward()
     assert path.read_text(encoding="utf-8") == autograd.draw(root).dot
+
+
+def test_all_nodes_of_a_large_graph_are_drawn_if_wanted(tmp_path: Path) -> None:
+    path, text = tmp_path / "graph.dot", "x" + "*x" * 150
+    for options, boxes in (([], range(2, 100)), (["--detail", "all"], range(151, 152))):
+        stepgrad("draw", text, "x=1", "-o", str(path), *options)
+        lines = path.read_text(encoding="utf-8").splitlines()
+        assert sum(line.startswith("\tn") and "label=<<" in line for line in lines) in boxes
 
 
 def test_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

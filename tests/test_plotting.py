@@ -116,14 +116,15 @@ def test_a_file_is_there_whole_or_not_at_all(
 def test_a_notebook_is_told_why_there_is_no_picture() -> None:
     plot = Plot(empty(), "nothing")
     plot.figure.axes[0].set_title(r"$\nonsense$")
-    shown = plot._repr_mimebundle_()
+    shown, _ = plot._repr_mimebundle_()
     assert list(shown) == ["text/plain"]
     assert shown["text/plain"].startswith("<Plot: nothing> can't be drawn: ")
 
 
 def test_a_notebook_is_shown_a_picture_in_the_themes_colours() -> None:
-    shown = Plot(empty(DARK), "nothing")._repr_mimebundle_()
+    shown, told = Plot(empty(DARK), "nothing")._repr_mimebundle_()
     assert shown["image/png"].startswith(b"\x89PNG")
+    assert told["image/png"]["alt"] == "nothing"
     assert shown["text/plain"] == "<Plot: nothing>"
     assert plotted(None, "dark", "", empty).figure.get_facecolor()[0] < 0.1
     assert theme_named("light") is LIGHT

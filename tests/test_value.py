@@ -472,3 +472,11 @@ def test_partials_that_do_not_fit_are_refused() -> None:
     with pytest.raises(TypeError, match="a Value's partial is a real number, got str 'a'"):
         y.partials = ("a",)  # type: ignore[assignment]
     assert y.partials == partials
+
+
+def test_the_class_in_place_of_a_value_is_told_and_unharmed() -> None:
+    with pytest.raises(TypeError, match="a sweep begins at a Value, got type"):
+        autograd.backward(Value)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="tanh needs real numbers or Values, got type"):
+        autograd.tanh(Value)  # type: ignore[call-overload]
+    assert Value(1.0).grad == 0.0

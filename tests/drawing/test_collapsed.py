@@ -199,6 +199,15 @@ def test_the_script_is_the_one_that_the_page_allows(tmp_path: Path) -> None:
     assert not re.search(r"\b(src|href)=", html)
 
 
+@pytest.mark.parametrize("sizes", [[4, 4, 1], [6, 6, 1], [16, 8, 1], [5, 7, 2], [10, 10, 10, 1]])
+def test_the_neurons_of_a_layer_stand_in_their_order(sizes: list[int]) -> None:
+    root = ET.fromstring(draw(loss_of(MLP(2, sizes), samples=2)).svg)
+    heights = {text.text: float(text.attrib["y"]) for text in root.iter(f"{SVG}text")}
+    for layer, size in enumerate(sizes):
+        ys = [heights[f"layers.{layer}.neurons.{number}"] for number in range(size)]
+        assert ys == sorted(ys)
+
+
 def test_a_small_graphs_page_has_no_script(tmp_path: Path) -> None:
     html = draw(Value(1.0) * 2.0).save(tmp_path / "g.html").read_text(encoding="utf-8")
     assert "<script" not in html

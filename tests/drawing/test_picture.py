@@ -238,6 +238,20 @@ def test_a_notebook_shows_the_svg() -> None:
     assert bundle["text/plain"] == "<Picture: Computation graph of o (10 nodes)>"
 
 
+def test_a_notebook_that_is_not_trusted_shows_an_image() -> None:
+    picture = draw(neuron())
+    image = ET.fromstring(picture._repr_mimebundle_()["text/html"].replace(">", "/>"))
+    kind, _, content = image.attrib["src"].partition(",")
+    assert (image.tag, kind) == ("img", "data:image/svg+xml;base64")
+    assert base64.b64decode(content).decode() == picture.svg
+    assert image.attrib["alt"] == "Computation graph of o (10 nodes)"
+
+
+def test_marimo_shows_the_svg_itself() -> None:
+    picture = draw(neuron())
+    assert picture._mime_() == ("text/html", picture.svg)
+
+
 @pytest.fixture
 def without_graphviz(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda _: None)
@@ -263,6 +277,7 @@ def test_showing_never_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = draw(neuron())
     assert picture._repr_svg_() is None
     assert set(picture._repr_mimebundle_()) == {"text/plain"}
+    assert picture._mime_()[0] == "text/plain"
 
 
 # Rendering ------------------------------------------------------------------------------------

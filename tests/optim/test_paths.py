@@ -187,8 +187,9 @@ def test_the_page_needs_nothing_else_and_says_its_title_as_it_is() -> None:
 
 
 def test_a_notebook_is_shown_the_page_and_a_picture() -> None:
-    shown = tour()._repr_mimebundle_()
+    shown, told = tour()._repr_mimebundle_()
     assert shown["image/png"].startswith(b"\x89PNG")
+    assert told["image/png"]["alt"] == "the paths of SGD, Adam"
     assert shown["text/plain"] == "<PathAnimation: the paths of SGD, Adam>"
     [page] = re.findall('srcdoc="([^"]*)"', shown["text/html"])
     is_the_page = html.unescape(page) == tour().html
@@ -199,7 +200,7 @@ def test_a_notebook_is_told_why_there_is_no_picture() -> None:
     nowhere = Surface(
         "Nowhere", lambda x, y: x / 0.0, (1.0, 1.0), None, (0.0, 2.0), (0.0, 2.0), 3, {"SGD": 0.1}
     )
-    shown = PathAnimation(nowhere, paths.run(nowhere))._repr_mimebundle_()
+    shown, _ = PathAnimation(nowhere, paths.run(nowhere))._repr_mimebundle_()
     assert list(shown) == ["text/plain"]
     with pytest.raises(ValueError, match="Nowhere is not finite at its start"):
         paths.plot(surface=nowhere)
