@@ -89,51 +89,47 @@ def backward(
         raise
 
 
-_visits = itertools.count(1)
+_visits = itertools.count(1, 2)  # a sweep has two numbers, for nodes begun with and done with
 
 
 def _visited(roots: "list[Value]") -> "tuple[list[Value], list[Value]]":
     """Return the operations through which gradients flow, in topological order, and the leaves.
 
     The order is that of `topological_order`. But what has been visited is marked in the nodes,
-    with a number that no other sweep has, since a set of them takes twice as long.
+    with numbers that no other sweep has, since a set of them takes twice as long.
     """
-    visit = next(_visits)
+    begun = next(_visits)
+    done = begun + 1
     inner: list[Value] = []
     leaves: list[Value] = []
-    opened: list[Value] = []  # nodes whose parents are being visited
-    stack: list[Value | None] = list(roots)
+    stack: list[Value] = []
+    for root in roots:
+        _reach(root, done, stack, leaves)
     while stack:
-        node = stack.pop()
-        if node is None:  # all parents of the node opened last are in order
-            inner.append(opened.pop())
-        elif node._visit != visit:
-            node._visit = visit
-            if node.primitive is None:
-                leaves.append(node)
-                continue
+        node = stack[-1]
+        if node._visit == begun:  # and now all its parents are in order
+            node._visit = done
+            inner.append(stack.pop())
+        elif node._visit == done:
+            stack.pop()
+        else:
+            node._visit = begun
             node._grad = 0.0
-            stack.append(None)
             if node._left is None:
                 for parent in reversed(node.parents):
-                    _reach(parent, visit, stack, leaves)
+                    _reach(parent, done, stack, leaves)
             else:
                 if node._right is not None:
-                    _reach(node._right, visit, stack, leaves)
-                _reach(node._left, visit, stack, leaves)
-            if stack[-1] is None:  # there is no operation to visit first
-                stack.pop()
-                inner.append(node)
-            else:
-                opened.append(node)
+                    _reach(node._right, done, stack, leaves)
+                _reach(node._left, done, stack, leaves)
     return inner, leaves
 
 
-def _reach(node: "Value", visit: int, stack: "list[Value | None]", leaves: "list[Value]") -> None:
+def _reach(node: "Value", done: int, stack: "list[Value]", leaves: "list[Value]") -> None:
     """Note a leaf, or have an operation visited, unless that was done or no gradient flows."""
-    if node.requires_grad and node._visit != visit:
+    if node.requires_grad and node._visit != done:
         if node.primitive is None:
-            node._visit = visit
+            node._visit = done
             leaves.append(node)
         else:
             stack.append(node)
