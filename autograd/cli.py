@@ -331,6 +331,13 @@ def _add_settings(parser: _Parser, defaults: Any) -> None:
         metavar="N",
         help=f"the same seed gives the same result to the bit (default: {defaults.seed})",
     )
+    add(
+        "--compile",
+        action="store_true",
+        default=None,
+        help="train at machine speed, and say how long it took: the results are the same but for "
+        "rounding",
+    )
     add("--seeds", type=int, metavar="N", help="train from N seeds, and compare what came out")
     add(
         "--plot",
@@ -588,6 +595,8 @@ def _train(chosen: argparse.Namespace) -> int:
     folder = None if chosen.plot is False else chosen.folder or Path()
     result = _trained(chosen.recipe, folder, **wanted)
     print(f"{chosen.recipe}: {result.findings}")
+    if chosen.compile:
+        print(f"  trained in {result.seconds:.2f} s, compiling included")
     for path in result.files:
         print(f"  {path}")
     if result.history.stopped != "interrupted":

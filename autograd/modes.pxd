@@ -1,2 +1,2 @@
 cdef class Special:
-    cdef public int threads
+    cdef public set threads

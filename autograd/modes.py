@@ -30,7 +30,7 @@ current = _Modes()
 
 
 class Special:
-    """How many threads are not plain.
+    """The threads that are not plain.
 
     An operation looks here first: to read a thread's own data takes as long as the operation.
     """
@@ -38,11 +38,10 @@ class Special:
     __slots__ = ("threads",)
 
     def __init__(self) -> None:
-        self.threads = 0
+        self.threads: set[int] = set()
 
 
 special = Special()
-_counting = threading.Lock()
 
 
 class AnomalyError(FloatingPointError):
@@ -52,19 +51,23 @@ class AnomalyError(FloatingPointError):
 @contextmanager
 def switched(**states: Any) -> Iterator[None]:
     """Switch modes of this thread for the length of a with block."""
+    mine = vars(current)
     before = {name: getattr(current, name) for name in states}
-    _switch(states)
     try:
+        mine.update(states)
+        _tell()
         yield
     finally:
-        _switch(before)
+        mine.update(before)  # first, so that no KeyboardInterrupt comes in between
+        _tell()
 
 
-def _switch(states: dict[str, Any]) -> None:
-    with _counting:
-        special.threads -= not current.plain
-        vars(current).update(states)
-        special.threads += not current.plain
+def _tell() -> None:
+    """Let operations know whether this thread is plain."""
+    if current.plain:
+        special.threads.discard(threading.get_ident())
+    else:
+        special.threads.add(threading.get_ident())
 
 
 @contextmanager
@@ -113,7 +116,7 @@ _OWN_FOLDERS = tuple(
 
 def calling_line() -> str | None:
     """Return where the user's code called us: 'file, line n: the line', or None."""
-    frame: FrameType | None = sys._getframe(1)
+    frame: FrameType | None = sys._getframe()  # compiled functions have none of their own
     while frame is not None and frame.f_code.co_filename.startswith(_OWN_FOLDERS):
         frame = frame.f_back
     if frame is None:

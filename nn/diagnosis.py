@@ -24,8 +24,9 @@ from autograd.sweep import topological_order
 from nn.checks import has_methods, require_kind
 from nn.data import Batch, samples
 from nn.module import Module, in_mode
+from nn.passes import forward
 from nn.summary import Part, kind, parts
-from nn.training import Data, Loss, forward, pair
+from nn.training import Data, Loss, pair
 
 FACTOR = 1e3
 """A gradient or signal so many times smaller or larger than it should be is ill."""

@@ -17,6 +17,7 @@ from nn.history import History, Trained, take_snapshot
 from nn.init import generator
 from nn.losses import binary_cross_entropy_with_logits
 from nn.module import Module, in_mode
+from nn.passes import Compiled, NodeByNode, Passes, forward
 from nn.summary import parts
 from optim.checks import require_number
 from optim.clipping import clip_grad_norm, clip_grad_value
@@ -59,6 +60,7 @@ def fit(
     shuffle: bool = True,
     drop_last: bool = False,
     batched: bool = False,
+    compile: bool = False,
     seed: int | Random | None = None,
     validation: Data | None = None,
     accuracy: Judge | None = None,
@@ -93,6 +95,10 @@ def fit(
         shuffle: whether to mix the samples anew for each epoch.
         drop_last: whether to leave out the last batch of an epoch if it is smaller.
         batched: whether to call the model once with all rows of a batch, as BatchNorm needs it.
+        compile: whether to run the passes as compiled programs: see `autograd.compile`. The
+            results are the same but for rounding, many times sooner. The model and the loss are
+            recorded for one sample, so the loss of a batch must be the mean of its samples'
+            losses; `accuracy` is given floats.
         seed: what the order of the samples depends on.
         validation: rows and targets to measure after each epoch and not to train on.
         accuracy: whether an output is right, as a function of it and its target, such as
@@ -115,12 +121,14 @@ def fit(
 
     Raises:
         ValueError: if there are no samples, not as many targets as rows, or an option is out of
-            its range.
+            its range; with compile, if the model is batched or the loss is not the mean of its
+            samples' losses.
         TypeError: if an entry of the data is not a number, the loss is not a Value, or an
             argument is of the wrong kind.
+        TracingError: if the model or the loss can't be compiled, and is to be.
         DivergedError: if the loss, a gradient or a parameter becomes nan or inf. The model
             and the optimizer are as they were before that step.
-        ImportError: if a progress bar is wanted and tqdm is not installed.
+        ImportError: if a progress bar is wanted and tqdm is not installed, or compile and NumPy.
 
     >>> from nn import MLP, losses
     >>> from optim import SGD
@@ -137,7 +145,16 @@ def fit(
     positive_count("the number of epochs", epochs)
     if schedule_per not in ("epoch", "batch"):
         raise ValueError(f'schedule_per is "epoch" or "batch", got {schedule_per!r}')
-    trainer = _Trainer(model, loss, optimizer, accuracy, batched, clip_norm, clip_value)
+    if compile and batched:
+        raise ValueError(
+            "fit compiles a model that takes one row at a time: leave out batched or compile"
+        )
+    passes: Passes = (
+        Compiled(model, loss, judged=accuracy is not None)
+        if compile
+        else NodeByNode(model, loss, batched)
+    )
+    trainer = _Trainer(model, loss, optimizer, accuracy, batched, clip_norm, clip_value, passes)
     trained_on = samples(*pair("data", data))
     held_out = None if validation is None else samples(*pair("validation", validation))
     stopping = _Stopping(model, stop_at_loss, patience, min_delta, restore_best)
@@ -212,7 +229,7 @@ def evaluate(
     """
     _require_functions("evaluate", model, loss, accuracy)
     batch = samples(*pair("data", data))
-    return _measured(model, batch, loss, accuracy, batched)
+    return _measured(model, batch, lambda batch: forward(model, batch, loss, batched), accuracy)
 
 
 def is_correct(logits: Sequence[Any], target: int) -> bool:
@@ -236,6 +253,7 @@ class _Trainer:
         batched: bool,
         clip_norm: float | None,
         clip_value: float | None,
+        passes: Passes,
     ) -> None:
         self.model = model
         self.loss = loss
@@ -244,6 +262,7 @@ class _Trainer:
         self.batched = batched
         self.clip_norm = clip_norm
         self.clip_value = clip_value
+        self.passes = passes
         self.values = [value for _, value in model.named_values()]
         self.parameters = list(model.named_parameters())
 
@@ -265,15 +284,10 @@ class _Trainer:
         def compute() -> Any:
             return forward(self.model, batch, self.loss, self.batched)[1]
 
-        outputs, batch_loss = forward(self.model, batch, self.loss, self.batched)
-        if not isinstance(batch_loss, Value):
-            raise TypeError(
-                "fit needs a loss that returns one Value for a batch, "
-                f"got a {type(batch_loss).__name__}"
-            )
+        outputs, batch_loss = self.passes.forward(batch)
         check_loss(self.model, before, compute, batch_loss)
         self.optimizer.zero_grad()
-        batch_loss.backward()
+        self.passes.backward(batch, batch_loss)
         check_gradients(self.parameters, compute)
         moved = [parameter for _, parameter in self.parameters]
         if self.clip_norm is not None:
@@ -286,7 +300,7 @@ class _Trainer:
 
     def measure(self, batch: Batch) -> list[float]:
         """Return the means of samples that are not trained on."""
-        return _measured(self.model, batch, self.loss, self.accuracy, self.batched)
+        return _measured(self.model, batch, self.passes.forward, self.accuracy)
 
 
 class _Stopping:
@@ -367,25 +381,15 @@ class _Means:
         return [total / self.samples for total in self.totals]
 
 
-def forward(model: Module, batch: Batch, loss: Loss, batched: bool) -> tuple[Any, Any]:
-    """Return a model's outputs for a batch, and their loss; the arguments are those of `fit`.
-
-    >>> from nn import MLP, losses
-    >>> outputs, loss = forward(MLP(1, [1]), ([[0.0], [0.0]], [1.0, 2.0]), losses.mse, False)
-    >>> len(outputs), loss.data
-    (2, 2.5)
-    """
-    rows, targets = batch
-    outputs = model(rows) if batched else [model(row) for row in rows]
-    return outputs, loss(outputs, targets)
-
-
 def _measured(
-    model: Module, batch: Batch, loss: Loss, accuracy: Judge | None, batched: bool
+    model: Module,
+    batch: Batch,
+    run: Callable[[Batch], tuple[Any, Any]],
+    accuracy: Judge | None,
 ) -> list[float]:
     means = _Means()
     with no_grad(), in_mode(model, training=False):
-        outputs, batch_loss = forward(model, batch, loss, batched)
+        outputs, batch_loss = run(batch)
     means.add(batch_loss, outputs, batch[1], accuracy)
     return means.means()
 

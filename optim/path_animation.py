@@ -73,13 +73,13 @@ class PathAnimation:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Bundle:
         try:
-            plot = picture(self.surface, self.paths, self.theme)
+            still = as_png(picture(self.surface, self.paths, self.theme).figure)
             frame = (
                 '<iframe title="An animation of optimizers" width="100%" height="640" '
                 f'style="border: 0" srcdoc="{html.escape(self.html)}"></iframe>'
             )
-            shown = {"text/html": frame, "image/png": plot.png, "text/plain": repr(self)}
-            return shown, {"image/png": {"alt": plot.title}}
+            shown = {"text/html": frame, "image/png": still, "text/plain": repr(self)}
+            return shown, {"image/png": {"alt": f"the paths of {', '.join(self.paths)}"}}
         except Exception as error:  # a notebook shows the text instead
             return {"text/plain": f"{self!r} can't be drawn: {error}"}, {}
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+import autograd
 from autograd.sweep import topological_order
 
 FOLDER = Path(__file__).parents[1] / "benchmarks"
@@ -28,12 +29,15 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Parts]:
         sys.modules.pop(name, None)
 
 
+OURS = "stepgrad" if autograd.backend == "compiled" else "stepgrad, plain Python"
+
+
 def operations_of(result: Any) -> int:
     return sum(not node.is_leaf for node in topological_order([result]))
 
 
 def test_the_demo_is_micrograds(bench: Parts) -> None:
-    engine = bench.engines.ENGINES["stepgrad"]()
+    engine = bench.engines.ENGINES[OURS]()
     demo = bench.workloads.Demo(engine)
     assert len(demo.leaves) == 337
     assert operations_of(demo.loss(demo.leaves)) == 65_077
@@ -41,7 +45,7 @@ def test_the_demo_is_micrograds(bench: Parts) -> None:
 
 @pytest.mark.parametrize("operations", [100, 1_000, 30_000])
 def test_a_graph_has_about_as_many_operations_as_asked(bench: Parts, operations: int) -> None:
-    engine = bench.engines.ENGINES["stepgrad"]()
+    engine = bench.engines.ENGINES[OURS]()
     leaves = engine.leaves([0.5, 0.9])
     made = operations_of(bench.workloads.graph(engine, leaves, operations))
     assert operations - 1 <= made <= operations
@@ -53,7 +57,7 @@ def test_the_engines_that_need_no_environment_descend_alike(
     monkeypatch.setattr(bench.workloads, "POINTS", 3)
     descents = [
         bench.workloads.steps(bench.workloads.Demo(bench.engines.ENGINES[name]()), 0.05)["losses"]
-        for name in ("stepgrad", "slots node")
+        for name in (OURS, "slots node")
     ]
     for ours, theirs in zip(*descents, strict=False):
         assert math.isclose(ours, theirs, rel_tol=1e-12)
@@ -70,8 +74,7 @@ def test_the_c_tape_descends_as_we_do(
     monkeypatch.setattr(bench.workloads, "POINTS", 3)
     monkeypatch.syspath_prepend(str(bench.environments.floor(tmp_path)))
     ours, floor = (
-        bench.workloads.Demo(bench.engines.ENGINES[name]())
-        for name in ("stepgrad", "floor: C tape")
+        bench.workloads.Demo(bench.engines.ENGINES[name]()) for name in (OURS, "floor: C tape")
     )
     for _ in range(3):
         assert math.isclose(ours.step(), floor.step(), rel_tol=1e-12)
@@ -118,6 +121,12 @@ def test_a_peer_that_cannot_be_installed_is_left_out_in_one_line(
     with pytest.raises(bench.environments.NotThereError) as caught:
         bench.environments.peer("XAD")
     assert str(caught.value) == "xad==1.5.2 can't be installed: no network"
+
+
+def test_the_other_form_is_not_measured_by_mistake(bench: Parts) -> None:
+    other = "python" if autograd.backend == "compiled" else "compiled"
+    with pytest.raises(ImportError, match=f"is {autograd.backend} here, not {other}"):
+        bench.engines.Stepgrad(other)
 
 
 def test_engines_that_compute_something_else_are_found_out(bench: Parts) -> None:

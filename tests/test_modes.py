@@ -2,7 +2,7 @@
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FunctionType
@@ -357,3 +357,21 @@ def test_an_anomaly_in_one_thread_is_none_in_another() -> None:
         assert "from there = -1.0" in in_another_thread(failing)
         assert states()[2]
     assert states() == USUAL
+
+
+def test_the_line_of_an_operator_is_the_users() -> None:
+    x = Value(0.0)
+    with detect_anomaly(), pytest.raises(AnomalyError, match="x / x  # this very line"):
+        x / x  # this very line
+
+
+def test_a_mode_left_in_another_thread_is_left_in_its_own() -> None:
+    def suspended() -> Iterator[None]:
+        with no_grad():
+            yield
+
+    generator = suspended()
+    next(generator)
+    with ThreadPoolExecutor(1) as other:
+        other.submit(generator.close).result()
+    assert (Value(1.0) * Value(2.0)).requires_grad

@@ -90,10 +90,11 @@ def lines_of(output: Any) -> list[str]:
         return [f"[{output['name']}]", *normalised(output["text"])]
     if kind == "error":
         return ["[error]", *normalised(f"{output['ename']}: {output['evalue']}")]
+    told = output.get("metadata", {})
     return [
         line
         for mime, content in sorted(output["data"].items())
-        for line in (f"[{mime}]", *lines_of_data(mime, content))
+        for line in (f"[{mime}]", *told.get(mime, {}).values(), *lines_of_data(mime, content))
     ]
 
 

@@ -27,14 +27,15 @@ def train(
         folder: where to write the pictures; it is made if need be. None for no pictures.
         progress: whether to show a progress bar.
         wanted: settings that differ from the recipe's: optimizer, lr, schedule, batch_size,
-            epochs, seed; see `Settings`. The same settings give the same result to the bit.
+            epochs, seed, compile; see `Settings`. The same settings give the same result to the
+            bit.
 
     Raises:
         ValueError: if there is no such recipe, optimizer or schedule, or a number is out of its
             range.
         TypeError: if there is no such setting.
         ImportError: if a package is not installed: scikit-learn for the data of moons, iris and
-            digits, tqdm for the progress bar, matplotlib for the pictures.
+            digits, tqdm for the progress bar, matplotlib for the pictures, llvmlite for compile.
         DivergedError: if the loss becomes nan or infinite.
 
     >>> result = train("iris", epochs=2, schedule="cosine", progress=False)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
+from time import perf_counter
 from typing import Any, ClassVar
 
 from autograd.files import write_whole
@@ -37,6 +38,7 @@ class Settings:
         epochs: how often to go through the samples, at most.
         seed: what chance depends on: the data's split or noise, the first weights and the order
             of the samples.
+        compile: whether to train at machine speed: the same results but for rounding.
     """
 
     optimizer: str = "Adam"
@@ -45,6 +47,7 @@ class Settings:
     batch_size: int | None = None
     epochs: int = 100
     seed: int = 0
+    compile: bool = False
 
 
 @dataclass(frozen=True)
@@ -73,6 +76,7 @@ class Result:
         data: what it was trained on.
         model: the trained model.
         history: the losses and accuracies of every epoch.
+        seconds: how long the training took, with its compiling if it was compiled.
         findings: what came out, in a line or a few.
         files: the pictures that were written.
     """
@@ -81,6 +85,7 @@ class Result:
     data: Data
     model: Any
     history: History
+    seconds: float = 0.0
     findings: str = ""
     files: list[Path] = field(default_factory=list)
 
@@ -138,9 +143,12 @@ class Recipe:
         settings = self.settings(**wanted)
         if folder is not None:
             needed("matplotlib", "a plot")  # before the training, not after it
+        if settings.compile:
+            needed("llvmlite", "training at machine speed", extra="compile")
         data = self.data(settings.seed)
         model = self.model(settings.seed)
         optimizer = make_optimizer(settings.optimizer, model.parameters(), settings.lr)
+        start = perf_counter()
         history = fit(
             model,
             data.training,
@@ -148,6 +156,7 @@ class Recipe:
             optimizer,
             epochs=settings.epochs,
             batch_size=settings.batch_size,
+            compile=settings.compile,
             validation=data.held_out,
             accuracy=is_correct if self.classifies else None,
             schedule=make_schedule(settings.schedule, optimizer, settings.epochs),
@@ -156,9 +165,10 @@ class Recipe:
             record_every=None if folder is None else 1,
             progress=progress,
         )
+        seconds = perf_counter() - start
         if not history.loss:
             raise KeyboardInterrupt  # before there was anything to tell
-        result = Result(settings, data, model, history)
+        result = Result(settings, data, model, history, seconds)
         result.findings = self.findings(result)
         if folder is not None:
             result.files = self._write_pictures(result, Path(folder))
@@ -212,6 +222,7 @@ class Recipe:
             batch_size=_size(settings.batch_size),
             epochs=positive_count("the number of epochs", settings.epochs),
             seed=_seed(settings.seed),
+            compile=settings.compile,
         )
 
     def default_rate(self, optimizer: str) -> float:

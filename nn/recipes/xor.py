@@ -167,6 +167,7 @@ def _try(settings: Settings, activation: str, units: int, seed: int) -> Trial:
             optimizer,
             epochs=settings.epochs,
             batch_size=settings.batch_size,
+            compile=settings.compile,
             schedule=make_schedule(settings.schedule, optimizer, settings.epochs),
             stop_at_loss=LEARNED,
             seed=seed,

@@ -403,6 +403,17 @@ def test_all_text_can_be_read(theme: str) -> None:
     assert contrast(colours["edge"], colours["background"]) >= 3.0
 
 
+def test_steppers_of_several_themes_on_one_page_keep_their_own() -> None:
+    for theme in ("auto", "light", "dark"):
+        shown = neuron().stepper(theme=theme)
+        mark = f'data-stepgrad-theme="{theme}"'
+        assert re.search(f'<div class="stepgrad-stepper" [^>]*{mark}', shown._fragment())
+        assert re.search(f'<body class="stepgrad-stepper-page" {mark}', shown.page())
+        coloured = re.findall(r"([^{}]+)\{ color-scheme: ", page.style(theme))
+        assert len(coloured) == (4 if theme == "auto" else 1)
+        assert all(mark in selector for selector in coloured)
+
+
 # The object -----------------------------------------------------------------------------------
 
 

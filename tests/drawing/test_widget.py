@@ -106,6 +106,7 @@ def test_the_optimizer_moves_the_parameters() -> None:
     optimizer = optim.SGD([w], lr=0.1)
     widget = StepperWidget(loss, optimizer)
     assert widget._optimizes
+    assert widget._theme == "auto"
     slope = ag.gradients(loss, [w])[0]
     told(widget, optimize=True)
     assert w.data == -0.3 - 0.1 * slope

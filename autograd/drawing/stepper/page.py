@@ -24,11 +24,15 @@ def script() -> str:
 def style(theme: str = "auto") -> str:
     """Return the stylesheet, in the colours of a theme.
 
+    On a page with steppers of several themes each has its own: the colours are for those on or
+    in an element with this theme as its ``data-stepgrad-theme``.
+
     Args:
         theme: "light", "dark", or "auto", which follows the notebook or else the reader.
     """
     light, dark = _variables(LIGHT, "light"), _variables(DARK, "dark")
-    here = f":is(.{SCOPE}, .{SCOPE}-page)"
+    wanted = f'[data-stepgrad-theme="{theme}"]'
+    here = f":is(.{SCOPE}, .{SCOPE}-page):is({wanted}, {wanted} *)"
     rules = [_resource("stepper.css"), f"{here} {{{dark if theme == 'dark' else light}}}"]
     if theme == "auto":
         rules += [
@@ -154,7 +158,7 @@ def page(story: Story, *, theme: str = "auto", direction: str = "LR") -> str:
 <meta http-equiv="Content-Security-Policy" content="{policy}">
 <title>{title}</title>
 </head>
-<body class="{SCOPE}-page">
+<body class="{SCOPE}-page" data-stepgrad-theme="{theme}">
 <main>
 <h1>{title}</h1>
 {_element(story, "page", theme, direction)}
@@ -173,7 +177,8 @@ def _element(
     story: Story, token: str, theme: str, direction: str, *, as_image: bool = False
 ) -> str:
     return (
-        f'<div class="{SCOPE}" data-stepper="{token}" data-lm-suppress-shortcuts="true" '
+        f'<div class="{SCOPE}" data-stepper="{token}" data-stepgrad-theme="{theme}" '
+        'data-lm-suppress-shortcuts="true" '
         f'role="group" aria-label="{html.escape(_title(story))}">\n'
         f"<style>\n{style(theme)}\n</style>\n"
         f"{markup(story, direction, as_image=as_image, theme=theme)}\n"

@@ -263,9 +263,22 @@ class Walk {
   }
 
   announce(asking) {
-    const question = asking ? " What is its gradient?" : "";
-    const text = `Step ${this.step + 1} of ${this.last + 1}, ${this.now.phase}. ${this.now.sentence}${question}`;
+    const { phase, sentence } = this.now;
+    const outcome = asking ? " What is its gradient?" : this.outcome();
+    const text = `Step ${this.step + 1} of ${this.last + 1}, ${phase}. ${sentence}${outcome}`;
     if (this.status.textContent !== text) this.status.textContent = text;
+  }
+
+  /** Say the number that the step computes, unless its sentence does. */
+  outcome() {
+    const { phase, node } = this.now;
+    if (this.isQuestion) {
+      const { name, gradient } = this.data.nodes[node];
+      return ` The gradient of ${name} is ${gradient}.`;
+    }
+    if (phase === "backward" || node === null) return "";
+    const { name, value } = this.data.nodes[node];
+    return ` ${name} is ${value}.`;
   }
 
   rememberFolding(chain) {

@@ -4,11 +4,16 @@
  * Show a widget.
  *
  * Its model has: step, the step that is shown, both ways; _content, what mount() needs; _levers,
- * the leaves' names and numbers; _optimizes, whether there is an optimizer; message, what went
- * wrong. It is told { move: place, to: number } and { optimize: true }, and answers "done".
+ * the leaves' names and numbers; _optimizes, whether there is an optimizer; _theme, that of the
+ * colours; message, what went wrong. It is told { move: place, to: number } and
+ * { optimize: true }, and answers "done".
  */
 function render({ model, el }) {
-  const frame = make("div", { class: "stepgrad-live", "data-lm-suppress-shortcuts": "true" });
+  const frame = make("div", {
+    class: "stepgrad-live",
+    "data-lm-suppress-shortcuts": "true",
+    "data-stepgrad-theme": model.get("_theme"),
+  });
   const levers = new Levers(model);
   const walk = make("div", {});
   frame.append(levers.element, walk);

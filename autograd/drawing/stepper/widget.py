@@ -71,6 +71,7 @@ class StepperWidget(anywidget.AnyWidget):
     _content = traitlets.Dict().tag(sync=True)
     _levers: Any = traitlets.List().tag(sync=True)
     _optimizes = traitlets.Bool(False).tag(sync=True)
+    _theme = traitlets.Unicode("auto").tag(sync=True)
 
     def __init__(
         self,
@@ -89,6 +90,7 @@ class StepperWidget(anywidget.AnyWidget):
             _esm=f"{page.script()}\n{_resource('widget.js')}",
             _css=f"{page.style(self.still.theme)}\n{_resource('widget.css')}",
             _optimizes=optimizer is not None,
+            _theme=self.still.theme,
             _content=self._written(),
             _levers=self._positions(),
         )
