@@ -72,6 +72,7 @@ _thread = _Thread()
 class Maker:
     """A function with a state whose operations are a group; the base of modules.
 
+    >>> from autograd import Value
     >>> class Double(Maker):
     ...     def forward(self, x):
     ...         return 2.0 * x

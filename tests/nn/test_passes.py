@@ -80,7 +80,7 @@ def test_a_schedule_counts_for_every_step() -> None:
     assert results[1] == pytest.approx(results[0], rel=1e-9)
 
 
-class Noisy(Module):
+class Shifted(Module):
     """Adds 1 in training only, and counts how often it was run."""
 
     def __init__(self) -> None:
@@ -93,7 +93,7 @@ class Noisy(Module):
 
 
 def test_each_mode_is_compiled_on_its_own_and_the_model_not_run_for_every_sample() -> None:
-    model = Noisy()
+    model = Shifted()
     data = [[1.0]] * 50, [0.5] * 50
     optimizer = SGD(model.parameters(), lr=1e-9)
     history = fit(model, data, losses.mse, optimizer, epochs=3, compile=True, validation=data)
@@ -128,7 +128,7 @@ def test_what_cannot_be_compiled_is_told() -> None:
     with pytest.raises(ValueError, match="one row at a time: leave out batched or compile"):
         fit(model, TRAINED_ON, losses.mse, optimizer, compile=True, batched=True)
     dropping = Sequential(MLP(2, [4], seed=0), Dropout(0.5))
-    with pytest.raises((TracingError, ValueError), match=r"drawn once|mean of its samples"):
+    with pytest.raises(TracingError, match="random numbers, such as those of a Dropout"):
         fit(
             dropping,
             TRAINED_ON,
