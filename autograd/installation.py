@@ -4,7 +4,7 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import EXTENSION_SUFFIXES, ModuleSpec, PathFinder
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import spec_from_file_location
 from pathlib import Path
@@ -54,8 +54,8 @@ def _source(name: str) -> Path:
 def _compiled(name: str) -> Path | None:
     """Return the extension module that importing would find, if there is one."""
     spec = PathFinder.find_spec(name, [str(_FOLDER)])
-    found = None if spec is None or spec.origin is None else Path(spec.origin)
-    return None if found is None or found == _source(name) else found
+    found = "" if spec is None or spec.origin is None else spec.origin
+    return Path(found) if found.endswith(tuple(EXTENSION_SUFFIXES)) else None
 
 
 def _is_current(name: str, compiled: Path | None) -> bool:

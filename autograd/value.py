@@ -585,7 +585,7 @@ def _linked(
 ) -> Value:
     """Return what an operation on any number of Values gave."""
     node = _constant(data)
-    tracked = [parent.requires_grad for parent in parents]
+    tracked = [bool(parent.requires_grad) for parent in parents]
     if True in tracked:
         if False in tracked:
             slopes = [slope if t else 0.0 for slope, t in zip(slopes, tracked, strict=True)]
