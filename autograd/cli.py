@@ -335,8 +335,8 @@ def _add_settings(parser: _Parser, defaults: Any) -> None:
         "--compile",
         action="store_true",
         default=None,
-        help="train at machine speed, and say how long it took: the results are the same but for "
-        "rounding",
+        help="run the passes as machine code, and say how long it took: the results are the same "
+        "but for rounding",
     )
     add("--seeds", type=int, metavar="N", help="train from N seeds, and compare what came out")
     add(

@@ -96,9 +96,10 @@ def fit(
         drop_last: whether to leave out the last batch of an epoch if it is smaller.
         batched: whether to call the model once with all rows of a batch, as BatchNorm needs it.
         compile: whether to run the passes as compiled programs: see `autograd.compile`. The
-            results are the same but for rounding, many times sooner. The model and the loss are
-            recorded for one sample, so the loss of a batch must be the mean of its samples'
-            losses; `accuracy` is given floats.
+            results are the same but for rounding, and come in a fraction of the time, most of
+            which the optimizer then takes: it moves the Values one by one as ever. The model and
+            the loss are recorded for one sample, so the loss of a batch must be the mean of its
+            samples' losses; `accuracy` is given floats.
         seed: what the order of the samples depends on.
         validation: rows and targets to measure after each epoch and not to train on.
         accuracy: whether an output is right, as a function of it and its target, such as

@@ -487,6 +487,20 @@ def test_train_from_many_seeds() -> None:
     assert [line.split(":")[0] for line in outcome.out.splitlines()] == ["seed 0", "seed 1"]
 
 
+def test_train_compiled_finds_the_same_and_tells_the_time() -> None:
+    plain = stepgrad("train", "linear", "--no-plot")
+    compiled = stepgrad("train", "linear", "--no-plot", "--compile")
+    *found, time = compiled.out.splitlines()
+    assert (compiled.status, found) == (0, plain.out.splitlines())
+    assert re.fullmatch(r"  trained in \d+\.\d\d s, compiling included", time)
+
+
+def test_train_compiled_without_llvm_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "llvmlite", None)
+    line = complaint("train", "linear", "--no-plot", "--compile")
+    assert line.endswith('compiled training needs llvmlite: pip install "stepgrad[compile]"')
+
+
 def test_train_that_diverges_is_one_line() -> None:
     outcome = stepgrad("train", "linear", "--lr", "1e200")
     assert (outcome.status, outcome.out) == (2, "")

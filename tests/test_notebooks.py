@@ -189,7 +189,7 @@ def displayed(mime: str, content: str) -> dict[str, Any]:
 
 
 def test_the_notebooks_are_there() -> None:
-    assert [path.name[0] for path in NOTEBOOKS] == list("12345678")
+    assert [path.name[0] for path in NOTEBOOKS] == list("123456789")
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -189,7 +189,7 @@ _LEGEND = (
     "Parameters have a folded corner, inputs have two plugs, constants are dashed, "
     "operations rounded, outputs have a double outline. "
     "A folder holds what one module made, a block many nodes that were put together. "
-    "The darker a box, the larger its gradient, a shade for each doubling; "
+    "The deeper the colour of a box, the larger its gradient, a shade for each doubling; "
     "▲ marks a positive one, ▼ a negative one. "
     "A box with nan or inf is red with a thick outline and a ⚠. "
     "The numbers at the edges are local derivatives, or with × how many edges there are; "

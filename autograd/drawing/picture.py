@@ -139,9 +139,9 @@ def draw(
 
     Each box has three lines: the name, the operation, the number and its gradient. Parameters
     (leaves with a gradient) have a folded corner, inputs (named leaves without) two plugs at the
-    left, constants are dashed, operations rounded, outputs have a double outline. The darker a
-    box, the larger its gradient, a shade for each doubling; ▲ marks a positive one, ▼ a negative
-    one. A box with nan or inf is red with a thick outline. An edge through which no
+    left, constants are dashed, operations rounded, outputs have a double outline. The deeper the
+    colour of a box, the larger its gradient, a shade for each doubling; ▲ marks a positive one,
+    ▼ a negative one. A box with nan or inf is red with a thick outline. An edge through which no
     gradient flows is dashed.
 
     A graph of more than 100 nodes is shown collapsed: a folder stands for all that a module of

@@ -38,7 +38,7 @@ class Settings:
         epochs: how often to go through the samples, at most.
         seed: what chance depends on: the data's split or noise, the first weights and the order
             of the samples.
-        compile: whether to train at machine speed: the same results but for rounding.
+        compile: whether the passes are compiled: the same results but for rounding, sooner.
     """
 
     optimizer: str = "Adam"
@@ -144,7 +144,7 @@ class Recipe:
         if folder is not None:
             needed("matplotlib", "a plot")  # before the training, not after it
         if settings.compile:
-            needed("llvmlite", "training at machine speed", extra="compile")
+            needed("llvmlite", "compiled training", extra="compile")
         data = self.data(settings.seed)
         model = self.model(settings.seed)
         optimizer = make_optimizer(settings.optimizer, model.parameters(), settings.lr)

@@ -67,6 +67,14 @@ def test_compiled_is_the_same_but_for_rounding(options: dict[str, Any]) -> None:
             assert list(mine.weights[name]) == pytest.approx(list(weights), rel=1e-9)
 
 
+def test_numpy_does_it_where_there_is_no_llvm(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, optimizer, _ = trained(False)
+    monkeypatch.setattr("autograd.compiled.kernels.is_installed", lambda package: False)
+    monkeypatch.setitem(sys.modules, "llvmlite.binding", None)
+    found = numbers(*trained(True)[:2])
+    assert found == pytest.approx(numbers(model, optimizer), rel=1e-9, abs=1e-12)
+
+
 def test_a_schedule_counts_for_every_step() -> None:
     results = []
     for compiled in (False, True):
