@@ -10,6 +10,7 @@ cdef class Value:
     # What the sweep reads of a parent comes first: together in the processor's cache.
     cdef public long long _visit
     cdef public bint requires_grad
+    cdef public int _height
     cdef public object primitive
     cdef public Value _left
     cdef public Value _right
@@ -44,5 +45,8 @@ cdef object record_operator(object primitive, object x, object y)
 
 @cython.locals(x=double, less=double, data=double, slope=double)
 cdef Value _power(Value base, double exponent)
+
+@cython.locals(parent=Value)
+cpdef link(Value node, tuple parents, tuple partials)
 
 cdef void _release(Value node) noexcept

@@ -67,6 +67,7 @@ class Value:
         "__weakref__",
         "_data",
         "_grad",
+        "_height",
         "_left",
         "_many",
         "_notes",
@@ -94,9 +95,12 @@ class Value:
         self._slope_left = self._slope_right = 0.0
         self._many: tuple[tuple[Value, ...], tuple[float, ...]] | None = None
         self._visit = 0  # the number of the last sweep that came here
+        if cython.compiled:
+            self._height = 0  # how many operations lead up to this one, along the longest way
 
     def __dealloc__(self) -> None:  # called in the compiled form alone
-        _release(self)
+        if self._height > 200:
+            _release(self)
 
     @property
     def data(self) -> float:
@@ -563,6 +567,10 @@ def _result(
         node.requires_grad = True
         node.primitive = primitive
         node._left, node._right = left, right
+        if cython.compiled:
+            node._height = left._height + 1
+            if right is not None and right._height > left._height:
+                node._height = right._height + 1
         node._slope_left = slope_left if left.requires_grad else 0.0
         node._slope_right = slope_right if right is not None and right.requires_grad else 0.0
     return node
@@ -597,6 +605,8 @@ def _linked(
 
 def link(node: Value, parents: tuple[Value, ...], partials: tuple[float, ...]) -> None:
     """Have a node remember its parents, and the local derivatives with respect to them."""
+    if cython.compiled:
+        node._height = 1 + max([parent._height for parent in parents], default=0)
     if len(parents) == 2:
         node._left, node._right = parents
         node._slope_left, node._slope_right = partials
@@ -643,11 +653,10 @@ _released: list[Any] = []  # what is freed when they are done
 def _release(node: Value) -> None:
     """Let go of a node's parents, which may free a million of them one after the other.
 
-    Plain Python does this by itself without deep recursion; the compiled form has to see to it.
+    Plain Python does this by itself without deep recursion; the compiled form has to see to it,
+    and so it counts how many nodes stand above one another.
     """
     global _nesting
-    if node._left is None and node._many is None:
-        return
     if _nesting > 100:
         _released.append((node._left, node._right, node._many))
         return
