@@ -166,7 +166,7 @@ class Value:
 
     @property
     def partials(self) -> tuple[float, ...]:
-        """The derivatives of this value with respect to each parent."""
+        """The derivatives of this value with respect to each parent; 0.0 for constants."""
         if self._many is not None:
             return self._many[1]
         if self._left is None:
