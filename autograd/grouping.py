@@ -9,9 +9,14 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autograd.value import NO_NOTES, Notes, Value
+
+if TYPE_CHECKING:
+    import cython  # seen by Cython alone
+else:
+    from autograd import uncompiled as cython
 
 
 class Group:
@@ -84,6 +89,7 @@ class Maker:
     # Those of the maker that has called it last, and those that its own nodes share.
     _notes: tuple[Notes | None, Notes] = (None, NO_NOTES)
 
+    @cython.locals(place="_Place", node="Value")
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         """Return what `forward` computes; what it is given and what it returns is marked."""
         place = _thread.place
@@ -100,10 +106,14 @@ class Maker:
         place.note = note
         try:
             output = self.forward(*inputs, **named) if named else self.forward(*inputs)
-            if type(output) is not Value or output._notes is not None:
+            if type(output) is Value:
+                node = output
+                if node._notes is not None:
+                    _mark(node, note, place)
+                elif node.requires_grad:
+                    node._notes = note
+            else:
                 _mark(output, note, place)
-            elif output.requires_grad:
-                output._notes = note
         finally:
             place.note = outer
             if outer is _OUTSIDE_NOTE:
