@@ -1,4 +1,3 @@
-cimport cython
 from autograd.value cimport Value
 
 cdef class _Place:
@@ -6,5 +5,5 @@ cdef class _Place:
     cdef public list marked
     cdef public object tell
 
-@cython.locals(value=Value)
 cdef object _mark(object part, object note, _Place place, int depth=*)
+cdef object _mark_node(Value node, object note)

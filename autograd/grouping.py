@@ -89,7 +89,7 @@ class Maker:
     # Those of the maker that has called it last, and those that its own nodes share.
     _notes: tuple[Notes | None, Notes] = (None, NO_NOTES)
 
-    @cython.locals(place="_Place", node="Value")
+    @cython.locals(place="_Place")
     def __call__(self, *inputs: Any, **named: Any) -> Any:
         """Return what `forward` computes; what it is given and what it returns is marked."""
         place = _thread.place
@@ -107,11 +107,7 @@ class Maker:
         try:
             output = self.forward(*inputs, **named) if named else self.forward(*inputs)
             if type(output) is Value:
-                node = output
-                if node._notes is not None:
-                    _mark(node, note, place)
-                elif node.requires_grad:
-                    node._notes = note
+                _mark_node(output, note)
             else:
                 _mark(output, note, place)
         finally:
@@ -160,18 +156,14 @@ def _mark(part: Any, note: Notes, place: _Place, depth: int = _DEEPEST) -> None:
     parameters.
     """
     if isinstance(part, Value):
-        if part.requires_grad:
-            if part._notes is None:
-                part._notes = note
-            elif part._notes.made_by is None:
-                part.made_by = note.made_by
+        _mark_node(part, note)
     elif depth == 0:
         return  # such as a list that contains itself: forward says what is wrong with it
     elif isinstance(part, (list, tuple)):
         for entry in part:
-            if type(entry) is float:
-                continue
-            if type(entry) is not Value or entry._notes is None or entry._notes.made_by is None:
+            if type(entry) is Value:
+                _mark_node(entry, note)
+            elif type(entry) is not float:
                 _mark(entry, note, place, depth - 1)
         if type(part) is list and set(map(type, part)) == {Value}:
             place.marked = part.copy()
@@ -180,3 +172,12 @@ def _mark(part: Any, note: Notes, place: _Place, depth: int = _DEEPEST) -> None:
             _mark(entry, note, place, depth - 1)
     elif hasattr(part, "dtype") and hasattr(part, "tolist") and part.dtype.hasobject:
         _mark(part.tolist(), note, place)
+
+
+def _mark_node(node: Value, note: Notes) -> None:
+    """Mark a node that has no mark yet, if gradients flow through it."""
+    if node.requires_grad:
+        if node._notes is None:
+            node._notes = note
+        elif node._notes.made_by is None:
+            node.made_by = note.made_by
