@@ -221,7 +221,7 @@ def test_accuracy_at_hard_places(name: str) -> None:
 def test_accuracy_anywhere(name: str) -> None:
     primitive = TABLE[name]
 
-    @settings(max_examples=50)
+    @settings(max_examples=15 if primitive.variadic else 50)  # a long list takes long
     @given(points(primitive))
     def accurate(point: tuple[float, ...]) -> None:
         assert check(primitive, point) == []

@@ -81,7 +81,7 @@ def names_in(svg: str) -> dict[str, str]:
 SPECIAL = st.text(st.sampled_from("\\\\NGEnlr&;#x41amplt<>/\"'|{}[]()$% \n\0-!?"), max_size=40)
 
 
-@settings(max_examples=12)
+@settings(max_examples=5)
 @given(
     st.lists(
         st.text(max_size=20) | SPECIAL,
