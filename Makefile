@@ -10,7 +10,7 @@ PIP := -m pip --disable-pip-version-check install -qq
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo test lint bench notebook clean
+.PHONY: help setup demo test lint bench notebook docs links clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s %s\n", $$1, $$2 }'
@@ -38,10 +38,17 @@ bench: $(VENV)/.stamp-demo ## measure side by side with the peers; writes docs/c
 notebook: $(VENV)/.stamp-notebook ## open the notebooks
 	@$(BIN)/jupyter lab notebooks
 
+docs: $(VENV)/.stamp-docs ## build the documentation: build/site/index.html
+	@$(BIN)/python -m sphinx -q -W --keep-going docs build/site
+	@echo "The documentation is in build/site/index.html"
+
+links: $(VENV)/.stamp-docs ## see whether the web pages that the documentation links to are there
+	@$(BIN)/python -m sphinx -q -W --keep-going -b linkcheck docs build/links
+
 setup: $(VENV)/.stamp-dev # make .venv ready for development
 
 clean: ## remove what the targets made, and every cache
-	@rm -rf .venv benchmarks/.venv-* stepgrad-demo build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@rm -rf .venv benchmarks/.venv-* stepgrad-demo build dist docs/notebooks docs/architecture.svg *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	@find autograd nn optim tests notebooks benchmarks \
 		\( -name __pycache__ -o -name .ipynb_checkpoints -o -name .hypothesis \) -prune -exec rm -rf {} + 2>/dev/null || true
 
@@ -52,8 +59,9 @@ ENGINE := $(foreach name,grouping modes sweep value,autograd/$(name).py autograd
 $(VENV)/.stamp-demo: EXTRAS = demo
 $(VENV)/.stamp-dev: EXTRAS = dev
 $(VENV)/.stamp-notebook: EXTRAS = notebook,demo
+$(VENV)/.stamp-docs: EXTRAS = docs
 
-$(VENV)/.stamp-demo $(VENV)/.stamp-dev $(VENV)/.stamp-notebook: pyproject.toml setup.py $(ENGINE) | $(VENV)/.stamp
+$(VENV)/.stamp-demo $(VENV)/.stamp-dev $(VENV)/.stamp-docs $(VENV)/.stamp-notebook: pyproject.toml setup.py $(ENGINE) | $(VENV)/.stamp
 	@echo "Setting up $(VENV) for: $(EXTRAS)"
 	@$(BIN)/python $(PIP) --editable ".[$(EXTRAS)]"
 	@touch $@
