@@ -7,6 +7,7 @@ import math
 import os
 import sys
 import unicodedata
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from itertools import islice, takewhile
@@ -30,6 +31,7 @@ from autograd.value import Value
 PASSED, FAILED, WRONG_USE, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 130, 141
 
 _LONGEST_LINE = 1000
+_DASK_TIMEOUT = 10  # seconds
 
 NEURON = "n = x1*w1 + x2*w2 + b; tanh(n)"
 NEURON_POINT = ("x1=2", "x2=0", "w1=-3", "w2=1", "b=6.8813735870195432")
@@ -103,7 +105,9 @@ def _run(arguments: list[str]) -> int:
         return PASSED
     command = commands[name]
     if name == "train":
-        _add_recipes(command)
+        _add_recipes(command, _add_settings)
+    if name == "search":
+        _add_recipes(command, _add_choices)
     chosen = command.parse_args(command.options_first(rest) if command.takes_expression else rest)
     run: Callable[[argparse.Namespace], int] = chosen.run
     return run(chosen)
@@ -181,6 +185,7 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
         '  stepgrad draw "x*y + sin(x)" x=2 y=3 -o graph.svg\n'
         '  stepgrad step "x*y + sin(x)" x=2 y=3 -o steps.html\n'
         "  stepgrad train moons\n"
+        "  stepgrad search moons --lr 0.001:0.1 --optimizer Adam SGD\n"
         "  stepgrad paths -o paths.png\n"
         "  stepgrad demo",
     )
@@ -192,6 +197,7 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
         "draw": _draw_parser(commands),
         "step": _step_parser(commands),
         "train": _train_parser(commands),
+        "search": _search_parser(commands),
         "paths": _paths_parser(commands),
         "demo": _demo_parser(commands),
     }
@@ -286,25 +292,45 @@ def _train_parser(commands: Any) -> _Parser:
         epilog="examples:\n"
         "  stepgrad train moons\n"
         "  stepgrad train digits --optimizer AdamW --schedule one-cycle --folder digits\n"
+        "  stepgrad train digits --checkpoint digits.json\n"
         "  stepgrad train xor --seeds 100",
     )
     return parser
 
 
-def _add_recipes(parser: _Parser) -> None:
+def _search_parser(commands: Any) -> _Parser:
+    parser: _Parser = commands.add_parser(
+        "search",
+        help="train with many settings, and compare them",
+        description="Train a small network with many settings, and compare what comes out: as a\n"
+        "table and a plot. Each trial is written down when it is finished: the same\n"
+        "command, run again after Ctrl-C or a crash, goes on with the others.\n"
+        "stepgrad search RECIPE --help tells the settings.",
+        epilog="examples:\n"
+        "  stepgrad search moons --lr 0.001:0.1 --optimizer Adam SGD --trials 20\n"
+        "  stepgrad search iris --lr 0.01 0.03 0.1 --batch-size 8 16 --folder iris\n"
+        "  stepgrad search digits --lr 0.001:0.1 --scheduler tcp://10.0.0.1:8786",
+    )
+    return parser
+
+
+def _add_recipes(parser: _Parser, add_options: Callable[[_Parser, Any], None]) -> None:
     """Add a parser for each recipe: not before one is wanted, since importing them takes time."""
     from nn.recipes import RECIPES
 
     choices = parser.add_subparsers(
         title="recipes", metavar="RECIPE", dest="recipe", required=True, parser_class=_Parser
     )
+    command = parser.prog.split()[-1]
+    example = "--seed 1" if command == "train" else "--lr 0.001:0.1"
     for recipe in RECIPES.values():
-        _add_settings(
+        add_options(
             choices.add_parser(
                 recipe.name,
                 help=recipe.summary,
                 description=f"Train a network: {recipe.summary}.",
-                epilog=f"example:\n  stepgrad train {recipe.name} --seed 1 --folder {recipe.name}",
+                epilog="example:\n"
+                f"  stepgrad {command} {recipe.name} {example} --folder {recipe.name}",
             ),
             recipe.defaults,
         )
@@ -340,12 +366,58 @@ def _add_settings(parser: _Parser, defaults: Any) -> None:
     )
     add("--seeds", type=int, metavar="N", help="train from N seeds, and compare what came out")
     add(
+        "--checkpoint",
+        metavar="FILE",
+        help="a file to write while training, and to go on from if it is there: the same command, "
+        "run again after a crash, ends with the same result to the bit",
+    )
+    add(
         "--plot",
         action=argparse.BooleanOptionalAction,
         help="draw what was learned, and how (the default)",
     )
     add("--folder", type=Path, help="where to put the pictures (default: .)")
     parser.set_defaults(run=_train)
+
+
+def _add_choices(parser: _Parser, defaults: Any) -> None:
+    from nn.recipes import OPTIMIZERS, SCHEDULES
+
+    size = "all" if defaults.batch_size is None else defaults.batch_size
+    several: dict[str, Any] = {"nargs": "+"}
+    add = parser.add_argument
+    add("--lr", metavar="LR", help=f"a range LOW:HIGH or numbers: {_rates(defaults)}", **several)
+    add("--optimizer", metavar="NAME", help=_choices(OPTIMIZERS, defaults.optimizer), **several)
+    add("--schedule", metavar="NAME", help=_choices(SCHEDULES, defaults.schedule), **several)
+    add(
+        "--batch-size", type=int, metavar="N", help=f"samples per step (default: {size})", **several
+    )
+    add(
+        "--epochs",
+        type=int,
+        metavar="N",
+        help=f"how often to go through the samples (default: {defaults.epochs})",
+        **several,
+    )
+    add(
+        "--trials",
+        type=int,
+        metavar="N",
+        help="how many, drawn by chance (default: 20 if there is a range, or all combinations)",
+    )
+    add(
+        "--seed",
+        type=int,
+        default=defaults.seed,
+        metavar="N",
+        help="what the drawing and all trainings depend on (default: %(default)s)",
+    )
+    add("--compile", action="store_true", help="run the passes as machine code")
+    add("--by", choices=("loss", "accuracy"), default="loss", help="what to sort by")
+    add("--jobs", type=int, metavar="N", help="how many processors to use (default: all)")
+    add("--scheduler", metavar="ADDRESS", help="run on the workers of a Dask scheduler instead")
+    add("--folder", type=Path, default=Path(), help="where to put journal and plot (default: .)")
+    parser.set_defaults(run=_search)
 
 
 def _choices(names: Iterable[str], default: str) -> str:
@@ -584,9 +656,12 @@ def _save(make: Callable[[], Any], *paths: str | Path) -> None:
 def _train(chosen: argparse.Namespace) -> int:
     from nn.recipes import Settings
 
-    told = {setting.name: getattr(chosen, setting.name) for setting in fields(Settings)}
+    names = [*(setting.name for setting in fields(Settings)), "checkpoint"]
+    told = {name: getattr(chosen, name) for name in names}
     wanted = {name: setting for name, setting in told.items() if setting is not None}
     if chosen.seeds is not None:
+        if chosen.checkpoint is not None:
+            raise WrongUse("--checkpoint is for one training: leave out --seeds")
         if chosen.plot or chosen.folder is not None:
             raise WrongUse("--seeds tells numbers and draws nothing: leave out --plot and --folder")
         return _train_from_seeds(chosen.recipe, chosen.seeds, wanted)
@@ -602,7 +677,8 @@ def _train(chosen: argparse.Namespace) -> int:
     if result.history.stopped != "interrupted":
         return PASSED
     done, of = len(result.history.loss), result.settings.epochs
-    print(f"stepgrad: interrupted after {done} of {of} epochs", file=sys.stderr)
+    goes_on = "" if chosen.checkpoint is None else ": the same command goes on"
+    print(f"stepgrad: interrupted after {done} of {of} epochs{goes_on}", file=sys.stderr)
     return INTERRUPTED
 
 
@@ -633,6 +709,111 @@ def _training_problems_in_a_line() -> Iterator[None]:
         yield
     except (ValueError, DivergedError, RenderingError) as error:
         raise WrongUse(str(error)) from None
+
+
+def _search(chosen: argparse.Namespace) -> int:
+    from autograd.optional import needed
+    from nn.recipes.search import search
+
+    needed("matplotlib", "a plot")  # before the search, not after it
+    if chosen.jobs is not None and chosen.scheduler is not None:
+        raise WrongUse("--jobs is for this machine, and --scheduler for others: leave one out")
+    if chosen.jobs is not None and chosen.jobs < 1:
+        raise WrongUse(f"--jobs is a whole number above 0, got {chosen.jobs}")
+    choices, fixed = _choices_and_fixed(chosen)
+    _make_folder(chosen.folder)
+    journal, picture = (chosen.folder / f"{chosen.recipe}-search{s}" for s in (".jsonl", ".png"))
+    try:
+        with _training_problems_in_a_line(), _warnings_in_a_line(), _on_dask(chosen.scheduler):
+            found = search(
+                chosen.recipe,
+                choices,
+                trials=chosen.trials,
+                jobs=chosen.jobs or -1,
+                by=chosen.by,
+                journal=journal,
+                **fixed,
+            )
+    except KeyboardInterrupt:
+        print("\nstepgrad: interrupted: the same command goes on", file=sys.stderr)
+        return INTERRUPTED
+    print(found)
+    found.plot(picture, title=f"{chosen.recipe}: the loss of {len(found)} trials")
+    if found[0].succeeded:
+        options = _as_options(fixed | found.best)
+        print(f"\nthe best again: stepgrad train {chosen.recipe} {options}")
+    for path in (picture, journal):
+        print(f"  {path}")
+    return PASSED
+
+
+def _as_options(settings: dict[str, Any]) -> str:
+    words = {name: "" if choice is True else f" {choice}" for name, choice in settings.items()}
+    return " ".join(f"--{name.replace('_', '-')}{word}" for name, word in words.items())
+
+
+def _choices_and_fixed(chosen: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the settings to vary, and those that are given once."""
+    names = ("lr", "optimizer", "schedule", "batch_size", "epochs")
+    given = {name: getattr(chosen, name) for name in names if getattr(chosen, name) is not None}
+    if "lr" in given:
+        given["lr"] = _given_rates(given["lr"])
+    choices = {name: among for name, among in given.items() if _varies(among)}
+    if not choices:
+        raise WrongUse(
+            "there is nothing to search: give several values of a setting, or a range, such as "
+            "--lr 0.001:0.1"
+        )
+    fixed = {name: among[0] for name, among in given.items() if name not in choices}
+    return choices, {**fixed, "seed": chosen.seed} | ({"compile": True} if chosen.compile else {})
+
+
+def _varies(among: Any) -> bool:
+    return not isinstance(among, list) or len(among) > 1
+
+
+def _given_rates(texts: Sequence[str]) -> Any:
+    from nn.recipes.search import Range
+
+    low, colon, high = " ".join(texts).partition(":")
+    try:
+        numbers = [float(text) for text in ([low, high] if colon else texts)]
+    except ValueError:
+        raise WrongUse(
+            f"--lr is a range LOW:HIGH or numbers, not {quoted(' '.join(texts))}"
+        ) from None
+    with _training_problems_in_a_line():
+        return Range(*numbers) if colon else numbers
+
+
+@contextlib.contextmanager
+def _warnings_in_a_line() -> Iterator[None]:
+    def show(message: Warning | str, *place: Any) -> None:
+        print(f"stepgrad: {message}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = show  # type: ignore[assignment]
+        yield
+
+
+@contextlib.contextmanager
+def _on_dask(address: str | None) -> Iterator[None]:
+    """Have joblib run on the workers of a Dask scheduler, if there is an address of one."""
+    if address is None:
+        yield
+        return
+    from autograd.optional import needed
+
+    joblib = needed("joblib", "a search")
+    distributed = needed("distributed", "a search on Dask", extra="distributed")
+    try:
+        client = distributed.Client(address, timeout=_DASK_TIMEOUT)
+        client.wait_for_workers(1, timeout=_DASK_TIMEOUT)
+    except (OSError, ValueError) as error:
+        raise WrongUse(f"no Dask workers at {quoted(address)}: {error}") from None
+    with client, joblib.parallel_config(backend="dask"):
+        yield
 
 
 def _paths(chosen: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ points (a kink, the edge of a domain, an infinity) are spelled out with `where`.
 import functools
 import inspect
 import math
+import operator
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, overload
@@ -1105,6 +1106,36 @@ def pick(xs: Sequence[Any], index: Any) -> Any:
     20.0
     """
     return index.__pick__(xs) if hasattr(index, "__pick__") else xs[index]
+
+
+def take(table: Sequence[Sequence[Any]], index: Any) -> list[Any]:
+    """Return a row of a table, such as the vector of a word, by its number.
+
+    Args:
+        table: rows of one length, of numbers or Values: [row][column].
+        index: which row, from 0 on; it may be an input of a function that is compiled, where
+            no more than that row is read, and its gradient is added to that row alone.
+
+    Raises:
+        TypeError: if the index is not a whole number.
+        IndexError: if there is no such row.
+        ValueError: if there are no rows, or of different lengths.
+
+    >>> take([[1.0, 2.0], [3.0, 4.0]], 1)
+    [3.0, 4.0]
+    """
+    lengths = sorted(set(map(len, table)))
+    if len(lengths) != 1:
+        found = " and ".join(map(str, lengths)) or "none"
+        raise ValueError(f"take needs rows of one length, got {found}")
+    if hasattr(index, "__pick__"):
+        return [pick(column, index) for column in zip(*table, strict=True)]
+    if isinstance(index, bool) or not hasattr(type(index), "__index__"):
+        raise TypeError(f"take's index is a whole number, got {describe(index)}")
+    row = operator.index(index)
+    if not 0 <= row < len(table):
+        raise IndexError(f"take's index is from 0 to {len(table) - 1}, got {row}")
+    return list(table[row])
 
 
 @overload

@@ -111,15 +111,21 @@ class Value:
 
     @data.setter
     def data(self, number: float) -> None:
+        if special.threads:
+            _check_setting()
         self._data = _to_float(number, "data")
 
     @property
     def grad(self) -> float:
         """The derivative of what was swept with respect to this; 0.0 at first."""
+        if special.threads:
+            _check_reading("gradient")
         return self._grad
 
     @grad.setter
     def grad(self, number: float) -> None:
+        if special.threads:
+            _check_setting()
         self._grad = _to_float(number, "grad")
 
     @property
@@ -167,6 +173,8 @@ class Value:
     @property
     def partials(self) -> tuple[float, ...]:
         """The derivatives of this value with respect to each parent; 0.0 for constants."""
+        if special.threads:
+            _check_reading("partials")
         if self._many is not None:
             return self._many[1]
         if self._left is None:
@@ -228,10 +236,13 @@ class Value:
 
     def zero_grad(self) -> None:
         """Set the gradient of this value to 0."""
-        self._grad = 0.0
+        self.grad = 0.0
 
     def detach(self) -> "Value":
         """Return the same number as a constant, cut off from the graph."""
+        if special.threads and current.tracing is not None:
+            constant: Value = current.tracing.detached(self)
+            return constant
         return Value(self._data, self.label, requires_grad=False)
 
     def draw(self, **options: Any) -> "Picture":
@@ -458,12 +469,18 @@ class Value:
     # Copies keep the whole graph, however deep ------------------------------------------------
 
     def __copy__(self) -> "Value":
+        if special.threads:
+            _check_reading()
         return copying.copy(self)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> "Value":
+        if special.threads:
+            _check_reading()
         return copying.deepcopy(self, memo)
 
     def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        if special.threads:
+            _check_reading()
         return copying.reduce(self)
 
     def __primitive__(self, primitive: Primitive, inputs: tuple[Any, ...]) -> "Value":
@@ -678,10 +695,16 @@ def _to_float(x: Any, what: str) -> float:
     return number
 
 
-def _check_reading() -> None:
+def _check_reading(what: str = "number") -> None:
     """Raise if the number of a Value is asked for while a function is compiled."""
     if current.tracing is not None:
-        current.tracing.refuse_reading()
+        current.tracing.refuse_reading(what)
+
+
+def _check_setting() -> None:
+    """Raise if a Value is given another number while a function is compiled."""
+    if current.tracing is not None:
+        current.tracing.refuse_setting()
 
 
 def _comparable(x: Any) -> Any:

@@ -1,4 +1,4 @@
-"""An environment of its own for each peer, because some share an import name; and the C tape."""
+"""An environment of its own for each peer, because some share an import name; and what is in C."""
 
 import os
 import shlex
@@ -10,12 +10,17 @@ import venv
 from pathlib import Path
 
 HERE = Path(__file__).parent
+BUILT = HERE / ".venv-floor"
+FAST = ["-O3", "-march=native"]
 REQUIREMENTS = {
     "micrograd": ["micrograd==0.1.0"],
     "XAD": ["xad==1.5.2"],
     "PyTorch": ["torch==2.13.0", "numpy==2.4.6"],
     "HIPS autograd": ["autograd==1.9.1", "numpy==2.4.6"],
     "MyGrad": ["mygrad==2.5.0", "numpy==2.4.6"],
+    "JAX": ["jax==0.10.2", "numpy==2.4.6"],
+    "CasADi": ["casadi==3.8.2", "numpy==2.4.6"],
+    "PyTensor": ["pytensor==3.0.7", "numba==0.65.1", "numpy==2.4.6"],
 }
 
 
@@ -43,26 +48,37 @@ def peer(name: str) -> Path:
     return python
 
 
-def floor(folder: Path = HERE / ".venv-floor") -> Path:
+def floor(folder: Path = BUILT) -> Path:
     """Return the folder with the C tape, compiled for this Python if it isn't yet."""
-    source = HERE / "floor_tape.c"
+    undefined = ["-undefined", "dynamic_lookup"] if sys.platform == "darwin" else []
+    include = f"-I{sysconfig.get_path('include')}"
     module = folder / f"floor_tape{sysconfig.get_config_var('EXT_SUFFIX')}"
-    if module.exists() and module.stat().st_mtime > source.stat().st_mtime:
-        return folder
+    build(HERE / "floor_tape.c", module, ["-O2", *undefined, include])
+    return folder
+
+
+def training_step(folder: Path = BUILT) -> Path:
+    """Return the training step by hand as a library, compiled for this processor."""
+    library = folder / "training_step.so"
+    build(HERE / "training_step.c", library, FAST)
+    return library
+
+
+def build(source: Path, library: Path, options: list[str]) -> None:
+    """Compile C to a library, if that isn't done yet."""
+    if library.exists() and library.stat().st_mtime > source.stat().st_mtime:
+        return
     compiler = shlex.split(sysconfig.get_config_var("CC") or "cc")
     if shutil.which(compiler[0]) is None:
         compiler = ["cc"]
     if shutil.which(compiler[0]) is None:
-        raise NotThereError("there is no C compiler to build floor_tape.c with")
-    say("compiling floor_tape.c")
-    undefined = ["-undefined", "dynamic_lookup"] if sys.platform == "darwin" else []
-    include = f"-I{sysconfig.get_path('include')}"
-    folder.mkdir(exist_ok=True)
+        raise NotThereError(f"there is no C compiler to build {source.name} with")
+    say(f"compiling {source.name}")
+    library.parent.mkdir(exist_ok=True)
     try:
-        run([*compiler, "-O2", "-fPIC", "-shared", *undefined, include, source, "-o", module])
+        run([*compiler, *options, "-fPIC", "-shared", source, "-o", library])
     except (OSError, subprocess.CalledProcessError) as error:
-        raise NotThereError(f"floor_tape.c can't be compiled: {last_line(error)}") from None
-    return folder
+        raise NotThereError(f"{source.name} can't be compiled: {last_line(error)}") from None
 
 
 def run(command: list[str | Path]) -> None:

@@ -11,6 +11,7 @@ if not hasattr(autograd, "Value"):
 
 from nn import init, losses
 from nn.attention import MultiheadAttention, TransformerBlock
+from nn.checkpoint import Checkpoint
 from nn.containers import Flatten, Sequential
 from nn.convolution import Conv1d, Conv2d
 from nn.data import batches
@@ -46,6 +47,7 @@ from nn.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell, unroll
 from nn.reversal import GradientReversal
 from nn.saving import LoadError, load, save
 from nn.training import DivergedError, evaluate, fit, is_correct
+from nn.transformer import GPT
 
 __all__ = [
     "Module",
@@ -76,6 +78,7 @@ __all__ = [
     "unroll",
     "MultiheadAttention",
     "TransformerBlock",
+    "GPT",
     "GradientReversal",
     "Elementwise",
     "Identity",
@@ -108,4 +111,5 @@ __all__ = [
     "save",
     "load",
     "LoadError",
+    "Checkpoint",
 ]

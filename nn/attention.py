@@ -1,5 +1,6 @@
 """Attention: every position of a sequence takes from the others what it looks for."""
 
+from collections.abc import Callable
 from random import Random
 from typing import Any
 
@@ -156,7 +157,7 @@ def _mean(heads: list[Vectors]) -> Vectors:
     ]
 
 
-NORMS = {"layer": LayerNorm, "rms": RMSNorm}
+NORMS: dict[str, Callable[[int], Module]] = {"layer": LayerNorm, "rms": RMSNorm}
 
 
 class TransformerBlock(Module):
@@ -172,8 +173,9 @@ class TransformerBlock(Module):
         dropout: the probability with which, in training, numbers behind the attention, the
             activation and linear2 are dropped.
         activation: a name or a function.
-        norm: "layer" or "rms".
+        norm: "layer", "rms", or a function that returns the norm of so many numbers.
         is_causal: whether a position sees only itself and those before it.
+        bias: whether the linear functions have biases.
         seed: what the random numbers depend on: a number, a random.Random, or None for new ones
             each time.
 
@@ -202,23 +204,26 @@ class TransformerBlock(Module):
         dim_feedforward: int | None = None,
         dropout: float = 0.0,
         activation: str | Activation = "relu",
-        norm: str = "layer",
+        norm: str | Callable[[int], Module] = "layer",
         is_causal: bool = False,
+        bias: bool = True,
         *,
         seed: int | Random | None = None,
     ) -> None:
-        if norm not in NORMS:
-            raise ValueError(f"a TransformerBlock's norm is {' or '.join(NORMS)}, got {norm!r}")
+        if isinstance(norm, str):
+            if norm not in NORMS:
+                raise ValueError(f"a TransformerBlock's norm is {' or '.join(NORMS)}, got {norm!r}")
+            norm = NORMS[norm]
         rng = init.generator(seed)
         hidden = 4 * d_model if dim_feedforward is None else dim_feedforward
         self.d_model = d_model
         self.is_causal = is_causal
-        self.self_attn = MultiheadAttention(d_model, nhead, seed=rng)
-        self.linear1 = Linear(d_model, hidden, seed=rng)
+        self.self_attn = MultiheadAttention(d_model, nhead, bias, seed=rng)
+        self.linear1 = Linear(d_model, hidden, bias, seed=rng)
         self.activation = Elementwise(activation)
-        self.linear2 = Linear(hidden, d_model, seed=rng)
-        self.norm1: Module = NORMS[norm](d_model)
-        self.norm2: Module = NORMS[norm](d_model)
+        self.linear2 = Linear(hidden, d_model, bias, seed=rng)
+        self.norm1 = norm(d_model)
+        self.norm2 = norm(d_model)
         self.dropout = Dropout(dropout, seed=rng)
 
     def forward(self, x: Any) -> Any:

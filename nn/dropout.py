@@ -44,9 +44,12 @@ class Dropout(Module):
 
     def forward(self, x: Any) -> Any:
         """Return the numbers of which, in training, some are dropped."""
-        numbers, nested = flatten(x)
-        values = [as_value(name(self), number) for number in numbers]
-        return nested([self._dropped(value) for value in values] if self.training else values)
+        (numbers, nested), own_name = flatten(x), name(self)
+        values = [as_value(own_name, number) for number in numbers]
+        if self.training and self.p > 0.0:
+            init.refuse_when_traced(f"{name(self)} in training")
+            values = [self._dropped(value) for value in values]
+        return nested(values)
 
     def _dropped(self, value: Value) -> Value:
         factor = 0.0 if self.rng.random() < self.p else 1.0 / (1.0 - self.p)

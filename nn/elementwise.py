@@ -35,8 +35,8 @@ class Elementwise(Module):
 
     def forward(self, x: Any) -> Any:
         """Return the function of every number in x."""
-        numbers, nested = flatten(x)
-        values = [as_value(name(self), number) for number in numbers]
+        (numbers, nested), own_name = flatten(x), name(self)
+        values = [as_value(own_name, number) for number in numbers]
         return nested([self.function(value, **self.options) for value in values])
 
     def extra_repr(self) -> str:

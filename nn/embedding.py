@@ -4,7 +4,7 @@ from numbers import Integral
 from random import Random
 from typing import Any
 
-from autograd import Value
+from autograd import Value, take
 from nn import init
 from nn.checks import positive_count
 from nn.module import Module
@@ -22,8 +22,8 @@ class Embedding(Module):
             random.Random, or None for new ones each time.
 
     Shapes:
-        input: a whole number from 0 to num_embeddings - 1, or nested lists of such; a negative
-            padding_idx counts from the end.
+        input: a whole number from 0 to num_embeddings - 1, or nested lists of such, or inputs of
+            a function that is compiled; a negative padding_idx counts from the end.
         result: for each number a vector of embedding_dim, nested as the input is.
         weight: [thing][feature].
 
@@ -70,11 +70,19 @@ class Embedding(Module):
         return self._vector(input)
 
     def _vector(self, thing: Any) -> list[Value]:
+        if hasattr(thing, "__pick__"):  # not known yet: the function is being compiled
+            return take(self._table(), thing)
         if isinstance(thing, bool) or not isinstance(thing, Integral):
             raise TypeError(f"{name(self)} takes whole numbers, got {thing!r}")
         row, last = int(thing), self.num_embeddings - 1
         if not 0 <= row <= last:
             raise ValueError(f"{name(self)} takes whole numbers from 0 to {last}, got {row}")
+        return self._row(row)
+
+    def _table(self) -> list[list[Value]]:
+        return [self._row(row) for row in range(self.num_embeddings)]
+
+    def _row(self, row: int) -> list[Value]:
         vector: list[Value] = self.weight[row]
         if row == self.padding_idx:
             return [parameter.detach() for parameter in vector]

@@ -250,6 +250,41 @@ class History:
             path, theme, what, lambda colors: draw_boundary(samples, title, inputs, names, colors)
         )
 
+    @property
+    def stopped_early(self) -> bool:
+        """Whether training ended before the last epoch, and for good.
+
+        >>> History(stopped="patience").stopped_early, History(stopped="epochs").stopped_early
+        (True, False)
+        """
+        return self.stopped in ("loss", "patience", "callback")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all numbers, as `Checkpoint` keeps them: lists, texts and dicts of them.
+
+        >>> History(loss=[2.0, 1.0]).state_dict()["loss"]
+        [2.0, 1.0]
+        """
+        return {
+            **self._lists(),
+            "stopped": self.stopped,
+            "snapshots": [vars(snapshot) for snapshot in self.snapshots],
+        }
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        """Set all numbers as `state_dict` returned them; what was trained stays as it is.
+
+        >>> history = History()
+        >>> history.load_state_dict(History(loss=[2.0, 1.0], stopped="epochs").state_dict())
+        >>> history.loss, history.stopped
+        ([2.0, 1.0], 'epochs')
+        """
+        snapshots = [_snapshot(**entries) for entries in saved["snapshots"]]
+        for name, entries in self._lists().items():
+            entries[:] = saved[name]
+        self.stopped = saved["stopped"]
+        self.snapshots = snapshots
+
     def _lists(self) -> dict[str, list[float]]:
         return {
             "loss": self.loss,
@@ -262,3 +297,13 @@ class History:
 def _append(means: list[float], *columns: list[float]) -> None:
     for column, number in zip(columns, means, strict=False):
         column.append(number)
+
+
+def _snapshot(
+    epoch: int, weights: dict[str, list[float]], gradients: dict[str, list[float]]
+) -> Snapshot:
+    return Snapshot(epoch, _arrays(weights), _arrays(gradients))
+
+
+def _arrays(numbers: dict[str, list[float]]) -> "dict[str, array[float]]":
+    return {name: array("d", entries) for name, entries in numbers.items()}

@@ -10,7 +10,7 @@ from random import Random
 from typing import Any
 
 import autograd
-from autograd import Value
+from autograd import Value, modes
 from autograd.nested import flatten
 from nn.activations import Activation
 from nn.shapes import counted, shape
@@ -25,10 +25,27 @@ def generator(seed: int | Random | None) -> Random:
         seed: a number; a generator, which is used as it is; or None for numbers that are new
             each time.
 
+    Raises:
+        TracingError: for None in a function that is being compiled.
+
     >>> generator(1).random() == generator(1).random()
     True
     """
+    if seed is None:
+        refuse_when_traced("a module that is made inside the function")
     return seed if isinstance(seed, Random) else Random(seed)
+
+
+def refuse_when_traced(origin: str) -> None:
+    """Raise TracingError if a function is being compiled: random numbers would be drawn once.
+
+    Args:
+        origin: where they come from.
+
+    >>> refuse_when_traced("a Dropout in training")
+    """
+    if modes.current.tracing is not None:
+        modes.current.tracing.refuse_random(origin)
 
 
 def xavier_uniform(rng: Random, fan_in: int, fan_out: int, gain: float = 1.0) -> float:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from autograd.explanation import plain
 from autograd.files import write_whole
 from autograd.formula import visible
 from nn.checks import require_kind
@@ -16,7 +17,7 @@ from nn.module import Module
 FORMAT = "stepgrad network"
 VERSION = 1
 
-_SPECIAL = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
+SPECIAL = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 """Numbers that JSON does not have are written as texts."""
 
 _ROOM = 1_000_000
@@ -24,7 +25,7 @@ _ROOM = 1_000_000
 
 
 class LoadError(ValueError):
-    """A file does not hold the numbers of this network."""
+    """A file does not hold what is to be loaded: the numbers of this network, or this training."""
 
 
 def save(model: Module, path: str | os.PathLike[str]) -> Path:
@@ -113,7 +114,7 @@ def _nested(state: Mapping[str, float]) -> dict[str, Any]:
         structure = _structure(numbers)
         if structure is None:
             nested |= {
-                f"{base}{_written(places)}": _json(number) for places, number in numbers.items()
+                f"{base}{_written(places)}": plain(number) for places, number in numbers.items()
             }
         else:
             nested[base] = structure
@@ -137,7 +138,7 @@ def _base(name: str) -> tuple[str, tuple[int, ...]]:
 def _structure(numbers: Mapping[tuple[int, ...], float]) -> Any:
     """Return nested lists of numbers by their indices; None if there are gaps."""
     if () in numbers:
-        return _json(numbers[()]) if len(numbers) == 1 else None
+        return plain(numbers[()]) if len(numbers) == 1 else None
     rows: dict[int, dict[tuple[int, ...], float]] = defaultdict(dict)
     for (first, *others), number in numbers.items():
         rows[first][tuple(others)] = number
@@ -145,10 +146,6 @@ def _structure(numbers: Mapping[tuple[int, ...], float]) -> Any:
         return None
     structures = [_structure(rows[number]) for number in range(len(rows))]
     return None if None in structures else structures
-
-
-def _json(number: float) -> float | str:
-    return number if math.isfinite(number) else str(number)
 
 
 def _written(places: Iterable[int]) -> str:
@@ -179,7 +176,7 @@ def _parsed(content: bytes) -> dict[str, Any]:
     if not isinstance(whole, dict) or whole.get("format") != FORMAT:
         raise LoadError("is not a file that nn.save wrote")
     if whole.get("version") != VERSION:
-        raise LoadError(f"is of version {_cut(whole.get('version'))}: this one reads {VERSION}")
+        raise LoadError(f"is of version {cut(whole.get('version'))}: this one reads {VERSION}")
     state = whole.get("state")
     if not isinstance(state, dict) or whole.keys() != {"format", "version", "state"}:
         raise LoadError('does not consist of "format", "version" and "state"')
@@ -190,7 +187,7 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     entries: dict[str, Any] = {}
     for name, entry in pairs:
         if name in entries:
-            raise LoadError(f"has two entries of the name {_cut(name)}")
+            raise LoadError(f"has two entries of the name {cut(name)}")
         entries[name] = entry
     return entries
 
@@ -198,7 +195,7 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _finite(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise LoadError(f"has a number that is too large: {_cut(text)}")
+        raise LoadError(f"has a number that is too large: {cut(text)}")
     return number
 
 
@@ -215,11 +212,11 @@ def _flat(state: Mapping[str, Any], known: set[str]) -> dict[str, float]:
         if isinstance(entry, list):
             stack.extend((f"{name}[{k}]", row) for k, row in reversed(list(enumerate(entry))))
             continue
-        number = _SPECIAL.get(entry) if isinstance(entry, str) else entry
+        number = SPECIAL.get(entry) if isinstance(entry, str) else entry
         if not isinstance(number, float):
-            raise LoadError(f"has an entry {_cut(name)} that is not a number: {_cut(entry)}")
+            raise LoadError(f"has an entry {cut(name)} that is not a number: {cut(entry)}")
         if name in flat:
-            raise LoadError(f"has two entries of the name {_cut(name)}")
+            raise LoadError(f"has two entries of the name {cut(name)}")
         flat[name] = number
     return flat
 
@@ -230,12 +227,12 @@ def _compare(state: Mapping[str, float], wanted: Mapping[str, float]) -> None:
         return
     there, needed = _groups(state), _groups(wanted)
     problems = [
-        f"{_cut(name)} has {_counted(there[name])} instead of {_lengths(needed[name])}"
+        f"{cut(name)} has {_counted(there[name])} instead of {_lengths(needed[name])}"
         for name in needed
         if name in there and there[name] != needed[name]
     ]
-    problems += [f"{_cut(name)} is missing" for name in needed if name not in there]
-    problems += [f"{_cut(name)} is unexpected" for name in there if name not in needed]
+    problems += [f"{cut(name)} is missing" for name in needed if name not in there]
+    problems += [f"{cut(name)} is unexpected" for name in there if name not in needed]
     more = f"; and {len(problems) - 5} more" if len(problems) > 5 else ""
     raise LoadError(f"belongs to another network: {'; '.join(problems[:5])}{more}")
 
@@ -257,11 +254,15 @@ def _lengths(places: set[tuple[int, ...]]) -> str:
     lengths = [1 + max(column) for column in zip(*places, strict=False)]
     regular = math.prod(lengths) == len(places) and len(set(map(len, places))) == 1
     text = " × ".join(map(str, lengths or [1])) if regular else f"{len(places)} unevenly nested"
-    return _cut(text)
+    return cut(text)
 
 
-def _cut(entry: Any, most: int = 60) -> str:
-    """Return what a file holds as a short text in one line."""
+def cut(entry: Any, most: int = 60) -> str:
+    """Return what a file holds as a short text in one line.
+
+    >>> cut([1, 2]), cut("a" * 100, most=3)
+    ('a list', 'aa…')
+    """
     if isinstance(entry, (dict, list)):
         return "an object" if isinstance(entry, dict) else "a list"
     text = visible(entry if isinstance(entry, str) else json.dumps(entry))

@@ -9,6 +9,7 @@ or lists nested as deep as one likes, and returns its results nested in the same
 from collections.abc import Callable
 from typing import Any
 
+from autograd import Value
 from nn.checks import as_value
 from nn.module import Module
 
@@ -91,7 +92,11 @@ def as_nodes(what: str, x: Any) -> Any:
     Raises:
         TypeError: if an entry is neither a number nor a Value.
     """
-    return [as_nodes(what, row) for row in x] if is_sequence(x) else as_value(what, x)
+    if not is_sequence(x):
+        return as_value(what, x)
+    if set(map(type, x)) == {Value}:  # as between two layers: nothing is to be done
+        return list(x)
+    return [as_nodes(what, row) for row in x]
 
 
 def checked(module: Module, x: Any, *forms: Form, many: str = "") -> Any:

@@ -2,15 +2,19 @@
 
 import inspect
 import math
+import os
+import random
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from random import Random
 from typing import Any, Literal, Protocol
 
 import optim
 from autograd import Value, no_grad
 from autograd.optional import needed
-from nn.checks import has_methods, positive_count, require_kind
+from nn.checkpoint import Keeper
+from nn.checks import amount, has_methods, positive_count, require_kind
 from nn.data import Batch, Samples, portions, samples
 from nn.divergence import Divergence, check_gradients, check_loss, check_parameters
 from nn.history import History, Trained, take_snapshot
@@ -73,6 +77,8 @@ def fit(
     min_delta: float = 0.0,
     restore_best: bool = False,
     record_every: int | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_every: int | None = None,
     callbacks: Iterable[Callable[[History], Any]] = (),
     progress: bool = False,
 ) -> History:
@@ -85,6 +91,13 @@ def fit(
     Ctrl-C ends the training early, and the history so far is returned: the parameters are those
     after the last step that was finished.
 
+    With a checkpoint, the same program, run again after a crash, goes on where the file was last
+    written, and ends with the same numbers and the same history to the bit as if nothing had
+    happened. A training that has ended is not repeated, but goes on if more epochs are wanted.
+    The file has the numbers of the model, the optimizer, the schedule, the history, the place in
+    the data and the random generators: those of the model and the order of the samples, and that
+    of Python's module `random`. Callbacks, and generators elsewhere, keep no state in it.
+
     Args:
         model: called with one row, it returns its output.
         data: the rows and their targets, as `batches` takes them: a pair (X, y).
@@ -96,10 +109,12 @@ def fit(
         drop_last: whether to leave out the last batch of an epoch if it is smaller.
         batched: whether to call the model once with all rows of a batch, as BatchNorm needs it.
         compile: whether to run the passes as compiled programs: see `autograd.compile`. The
-            results are the same but for rounding, and come in a fraction of the time, most of
-            which the optimizer then takes: it moves the Values one by one as ever. The model and
-            the loss are recorded for one sample, so the loss of a batch must be the mean of its
-            samples' losses; `accuracy` is given floats.
+            results are the same but for rounding, and come in a fraction of the time. An
+            optimizer of `optim` moves the parameters in an array; the Values have the current
+            numbers at the end of an epoch in which anything looks at them, such as a callback,
+            and at the end of the training. The model and the loss are recorded for one sample,
+            so the loss of a batch must be the mean of its samples' losses; `accuracy` is given
+            floats.
         seed: what the order of the samples depends on.
         validation: rows and targets to measure after each epoch and not to train on.
         accuracy: whether an output is right, as a function of it and its target, such as
@@ -116,6 +131,10 @@ def fit(
         record_every: note all weights and gradients after every so many epochs, and before the
             first, for `History.plot_histograms`: 16 bytes for each parameter every time, and a
             tiny part of an epoch's time. None for not at all.
+        checkpoint: the file to go on from, if it is there, and to write: see `Checkpoint`.
+        checkpoint_every: after how many steps to write it; by default after an epoch, but not
+            twice in a second, nor so often that it takes more than a twentieth of the time. It is
+            written at the beginning and at the end in any case.
         callbacks: functions that are called with the history after each epoch; one that returns
             True stops the training.
         progress: whether to show a progress bar.
@@ -127,6 +146,9 @@ def fit(
         TypeError: if an entry of the data is not a number, the loss is not a Value, or an
             argument is of the wrong kind.
         TracingError: if the model or the loss can't be compiled, and is to be.
+        LoadError: if the checkpoint is damaged or of another training: other data, settings,
+            kinds of layers, optimizer or schedule. It is not overwritten, and nothing is changed.
+        OSError: if the checkpoint can't be read or written.
         DivergedError: if the loss, a gradient or a parameter becomes nan or inf. The model
             and the optimizer are as they were before that step.
         ImportError: if a progress bar is wanted and tqdm is not installed, or compile and NumPy.
@@ -160,26 +182,63 @@ def fit(
     held_out = None if validation is None else samples(*pair("validation", validation))
     stopping = _Stopping(model, stop_at_loss, patience, min_delta, restore_best)
     rng = generator(seed)
-    order = list(range(len(trained_on[0])))
+    place = _Place(len(trained_on[0]), epochs)
     logits = loss is binary_cross_entropy_with_logits
     history = History(trained=Trained(model, trained_on, held_out, batched, logits))
     recorder = _Recorder(model, history, record_every)
-    finished = 0
+    kept = {
+        "model": model,
+        "optimizer": optimizer,
+        "schedule": schedule,
+        "order": rng,
+        "random": random,
+        "history": history,
+        "stopping": stopping,
+        "place": place,
+    }
+    settings = {
+        "loss": loss,
+        "data": trained_on,
+        "batch_size": batch_size,
+        "shuffle": shuffle,
+        "drop_last": drop_last,
+        "batched": batched,
+        "compile": compile,
+        "seed": seed,
+        "validation": held_out,
+        "accuracy": accuracy,
+        "schedule_per": schedule_per,
+        "clip_norm": clip_norm,
+        "clip_value": clip_value,
+        "stop_at_loss": stop_at_loss,
+        "patience": patience,
+        "min_delta": min_delta,
+        "restore_best": restore_best,
+        "record_every": record_every,
+    }
+    keeper = Keeper(checkpoint, checkpoint_every, settings, kept, passes.write_back)
+    keeper.begin()
+    first, last = place.epochs, place.epochs if history.stopped_early else epochs
     try:
-        with in_mode(model, training=True), _bar(epochs, progress) as bar:
+        with in_mode(model, training=True), _bar(first, last, progress) as bar:
             for _ in bar:
-                if shuffle:
-                    rng.shuffle(order)
-                means = _Means()
-                for batch in portions(*trained_on, order, batch_size, drop_last):
-                    trainer.step(batch, means)
+                if shuffle and place.steps == 0:
+                    rng.shuffle(place.order)
+                all_batches = portions(*trained_on, place.order, batch_size, drop_last)
+                for batch in islice(all_batches, place.steps, None):
+                    keeper.before_step()
+                    trainer.step(batch, place.means)
                     if schedule is not None and schedule_per == "batch":
-                        _step(schedule, means.means()[0])
-                history.add(means.means(), trainer.measure(held_out) if held_out else [])
-                recorder.note(finished + 1)
-                finished += 1
+                        _step(schedule, place.means.means()[0], passes)
+                    place.steps += 1
+                if held_out or callbacks or record_every or restore_best:
+                    passes.write_back()
+                validated = trainer.measure(held_out) if held_out else []
+                history.add(place.means.means(), validated)
+                recorder.note(place.epochs + 1)
+                place.end_epoch()
                 if schedule is not None and schedule_per == "epoch":
-                    _step(schedule, history.watched[-1])
+                    _step(schedule, history.watched[-1], passes)
                 if progress:
                     bar.set_postfix(history.last(), refresh=False)
                 history.stopped = stopping.reason(history)
@@ -188,15 +247,19 @@ def fit(
                     history.stopped = history.stopped or "callback"
                 if history.stopped:
                     break
+                keeper.after_epoch()
             else:
-                history.stopped = "epochs"
+                history.stopped = history.stopped or "epochs"
+        keeper.write()
     except KeyboardInterrupt:
-        history.cut(finished)
+        history.cut(place.epochs)
         history.stopped = "interrupted"
     except Divergence as divergence:
         history.stopped = "diverged"
-        message = f"training diverged in epoch {finished + 1}: {divergence}"
+        message = f"training diverged in epoch {place.epochs + 1}: {divergence}"
         raise DivergedError(message, history) from None
+    finally:
+        passes.end()
     stopping.restore()
     return history
 
@@ -269,17 +332,22 @@ class _Trainer:
 
     def step(self, batch: Batch, means: "_Means") -> None:
         """Take a step, and add what was found to the means."""
+        clips = self.clip_norm is not None or self.clip_value is not None
+        found = self.passes.step(batch, self.optimizer, self._clip if clips else None)
+        outputs, batch_loss = found or self._step_on_values(batch)
+        means.add(batch_loss, outputs, batch[1], self.accuracy)
+
+    def _step_on_values(self, batch: Batch) -> tuple[Any, Any]:
         before = {value: value.data for value in self.values}
         memory = self.optimizer.state if isinstance(self.optimizer, optim.Optimizer) else {}
         try:
-            outputs, batch_loss = self._move(batch, before)
+            return self._move(batch, before)
         except BaseException:  # Ctrl-C too may come when only some parameters have moved
             for value, number in before.items():
                 value.data = number
             if isinstance(self.optimizer, optim.Optimizer):
                 self.optimizer.state = memory
             raise
-        means.add(batch_loss, outputs, batch[1], self.accuracy)
 
     def _move(self, batch: Batch, before: dict[Value, float]) -> tuple[Any, Any]:
         def compute() -> Any:
@@ -290,14 +358,17 @@ class _Trainer:
         self.optimizer.zero_grad()
         self.passes.backward(batch, batch_loss)
         check_gradients(self.parameters, compute)
+        self._clip()
+        self.optimizer.step()
+        check_parameters(self.parameters, before)
+        return outputs, batch_loss
+
+    def _clip(self) -> None:
         moved = [parameter for _, parameter in self.parameters]
         if self.clip_norm is not None:
             clip_grad_norm(moved, self.clip_norm)
         if self.clip_value is not None:
             clip_grad_value(moved, self.clip_value)
-        self.optimizer.step()
-        check_parameters(self.parameters, before)
-        return outputs, batch_loss
 
     def measure(self, batch: Batch) -> list[float]:
         """Return the means of samples that are not trained on."""
@@ -341,6 +412,14 @@ class _Stopping:
             return "loss"
         return "patience" if self.waited == self.patience else ""
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return what is remembered."""
+        return {name: getattr(self, name) for name in ("best", "waited", "smallest", "numbers")}
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        """Remember what `state_dict` returned."""
+        vars(self).update({name: saved[name] for name in self.state_dict()})
+
     def restore(self) -> None:
         """Give the model its best numbers back, if that was wanted."""
         if self.numbers:
@@ -360,6 +439,51 @@ class _Recorder:
         """Take a snapshot, if it is time for one."""
         if self.every is not None and epoch % self.every == 0:
             self.history.snapshots.append(take_snapshot(self.layers, epoch))
+
+
+class _Place:
+    """Where training stands: after how many epochs, and where in the one that goes on.
+
+    Attributes:
+        epochs: how many are done.
+        steps: how many steps of the next one are done.
+        order: the order of the samples in it.
+        means: what was found in its steps.
+    """
+
+    def __init__(self, samples: int, wanted: int) -> None:
+        self.wanted = wanted
+        self.order = list(range(samples))
+        self.epochs = 0
+        self.steps = 0
+        self.means = _Means()
+
+    def end_epoch(self) -> None:
+        """Go on to the next epoch."""
+        self.epochs += 1
+        self.steps = 0
+        self.means = _Means()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all but how many epochs are wanted."""
+        own = {name: getattr(self, name) for name in ("epochs", "steps", "order")}
+        return own | {"means": dict(vars(self.means))}
+
+    def load_state_dict(self, saved: dict[str, Any]) -> None:
+        """Go to the place that `state_dict` returned.
+
+        Raises:
+            ValueError: if it is beyond the last epoch.
+        """
+        epochs, steps, order = saved["epochs"], saved["steps"], saved["order"]
+        if epochs + bool(steps) > self.wanted:
+            raise ValueError(
+                f"{amount(epochs, 'epoch')}{' and a part' if steps else ''} are done already, and "
+                f"{amount(self.wanted, 'epoch')} are wanted"
+            )
+        self.epochs, self.steps, self.order = epochs, steps, list(order)
+        self.means = _Means()
+        vars(self.means).update(saved["means"])
 
 
 class _Means:
@@ -453,18 +577,21 @@ def _checked_callbacks(callbacks: Any) -> list[Callable[[History], Any]]:
     return listed
 
 
-def _step(schedule: Any, loss: float) -> None:
+def _step(schedule: Any, loss: float, passes: Passes) -> None:
     """Step a schedule, with the loss if it asks for a measure."""
+    if type(schedule) not in vars(optim.schedules).values():
+        passes.write_back()  # nobody knows what it looks at
     arguments = inspect.signature(schedule.step).parameters.values()
     asks = any(argument.default is argument.empty for argument in arguments)
     schedule.step(*[loss] if asks else [])
 
 
 @contextmanager
-def _bar(epochs: int, progress: bool) -> Iterator[Any]:
+def _bar(first: int, last: int, progress: bool) -> Iterator[Any]:
+    epochs = range(first, last)
     if not progress:
-        yield range(epochs)
+        yield epochs
         return
     tqdm = needed("tqdm.auto", "a progress bar").tqdm
-    with tqdm(range(epochs), desc="training", unit="epoch") as bar:
+    with tqdm(epochs, initial=first, total=last, desc="training", unit="epoch") as bar:
         yield bar

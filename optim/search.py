@@ -1,34 +1,30 @@
 """Search for good settings: a grid of them, or samples, side by side on several processors."""
 
 import math
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from autograd.optional import needed
+from autograd.plotting import Plot, plotted
 from optim.checks import require_whole
-from optim.optimizer import require
+from optim.journal import Journal, Settings, Trial, name_of
+from optim.optimizer import amount, require
 
-Settings = dict[str, Any]
 Experiment = Callable[..., Any]
 
 
-@dataclass(frozen=True)
-class Trial:
-    """One trial: its settings, the loss it reached, and the error that ended it, if one did."""
-
-    settings: Settings
-    loss: float
-    error: str = ""
-
-    @property
-    def succeeded(self) -> bool:
-        """Whether it reached a loss that is a finite number."""
-        return math.isfinite(self.loss)
+_LONGEST_CELL = 70
 
 
 class SearchResult(Sequence[Trial]):
     """The trials of a search, the best first and those that failed last.
+
+    Args:
+        trials: the trials.
+        maximize: whether the largest number is the best.
+        by: which number that is: "loss", or the name of another measure.
 
     >>> found = grid_search(lambda lr: (lr - 0.2) ** 2, {"lr": [0.1, 0.2, 0.4]})
     >>> found.best
@@ -40,11 +36,15 @@ class SearchResult(Sequence[Trial]):
     0.4  0.04
     """
 
-    def __init__(self, trials: Iterable[Trial], maximize: bool = False) -> None:
+    def __init__(self, trials: Iterable[Trial], maximize: bool = False, by: str = "loss") -> None:
         sign = -1.0 if maximize else 1.0
-        self._trials = sorted(
-            trials, key=lambda t: (not t.succeeded, sign * t.loss if t.succeeded else 0.0)
-        )
+
+        def rank(trial: Trial) -> tuple[bool, float]:
+            measure = trial.loss if by == "loss" else trial.measures.get(by, math.nan)
+            failed = not (trial.succeeded and math.isfinite(measure))
+            return failed, 0.0 if failed else sign * measure
+
+        self._trials = sorted(trials, key=rank)
 
     @property
     def best(self) -> Settings:
@@ -66,14 +66,47 @@ class SearchResult(Sequence[Trial]):
          {'lr': 0, 'loss': nan, 'error': 'ZeroDivisionError: division by zero'}]
         """
         return [
-            {**trial.settings, "loss": trial.loss, "error": trial.error} for trial in self._trials
+            {**trial.settings, "loss": trial.loss, **trial.measures, "error": trial.error}
+            for trial in self._trials
         ]
+
+    def plot(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        title: str = "Search",
+        theme: str = "light",
+    ) -> Plot:
+        """Return a plot of the loss against each setting that was varied.
+
+        A setting that is no number, such as the optimizer, gives the points their colours. Trials
+        that failed are crosses above the others; the best one has a ring.
+
+        Args:
+            path: where to save it: a file name that ends in .png, .svg or .pdf.
+            title: what stands above.
+            theme: "light" or "dark".
+
+        Raises:
+            ValueError: if there is no trial, or for another suffix or theme.
+            ImportError: if matplotlib is not installed.
+            OSError: if the file can't be written.
+
+        >>> grid_search(lambda lr: (lr - 0.2) ** 2, {"lr": [0.1, 0.2, 0.4]}).plot()
+        <Plot: the losses of 3 trials>
+        """
+        from optim.search_picture import draw_search
+
+        what = f"the losses of {amount(len(self), 'trial')}"
+        return plotted(path, theme, what, lambda colors: draw_search(self, title, colors))
 
     def __str__(self) -> str:
         """Show the table."""
         rows = self.rows()
         names = list(dict.fromkeys(name for row in rows for name in row))
-        columns = [name for name in names if name not in ("loss", "error")] + ["loss"]
+        measures = list(dict.fromkeys(name for trial in self._trials for name in trial.measures))
+        last = ["loss", *measures]
+        columns = [name for name in names if name not in (*last, "error")] + last
         if any(row["error"] for row in rows):
             columns.append("error")
         cells = [columns, *([_cell(row.get(name, "")) for name in columns] for row in rows)]
@@ -105,6 +138,7 @@ def grid_search(
     maximize: bool = False,
     n_jobs: int | None = None,
     progress: bool = False,
+    journal: str | os.PathLike[str] | None = None,
 ) -> SearchResult:
     """Run an experiment with every combination of settings.
 
@@ -112,7 +146,7 @@ def grid_search(
 
     Args:
         experiment: called with the settings by name, it trains and returns a loss: a number or
-            a Value.
+            a Value; or a dict with a "loss" and other measures, for the table.
         grid: the choices for each setting, or a list of such grids, as scikit-learn's
             ParameterGrid takes them.
         maximize: whether the largest number is the best, as for an accuracy.
@@ -120,6 +154,9 @@ def grid_search(
             or what a ``joblib.parallel_config`` around the search says, which may name Dask or
             Ray as well.
         progress: whether to show a progress bar.
+        journal: a file in which each trial is written down when it is finished. The same search,
+            run again after a crash or Ctrl-C, goes on with those that are not in it; one with
+            more trials adds them. Lines of JSON.
 
     Returns:
         The trials, sorted. One that raised an error, or whose loss is not a finite number, is
@@ -127,6 +164,7 @@ def grid_search(
 
     Raises:
         ValueError: if a setting is named "loss" or "error".
+        JournalError: if the journal is damaged, or that of another search. It is left as it is.
         ImportError: if scikit-learn is not installed, or tqdm is not and progress is wanted.
 
     >>> def experiment(lr, momentum):
@@ -136,7 +174,7 @@ def grid_search(
     """
     choices = needed("sklearn.model_selection", "a search", package="scikit-learn")
     settings = list(choices.ParameterGrid(grid))
-    return _search(experiment, settings, maximize, n_jobs, progress)
+    return _search(experiment, settings, maximize, n_jobs, progress, journal)
 
 
 def random_search(
@@ -148,6 +186,7 @@ def random_search(
     maximize: bool = False,
     n_jobs: int | None = None,
     progress: bool = False,
+    journal: str | os.PathLike[str] | None = None,
 ) -> SearchResult:
     """Run an experiment with settings drawn by chance.
 
@@ -164,13 +203,14 @@ def random_search(
         maximize: as for `grid_search`.
         n_jobs: as for `grid_search`.
         progress: as for `grid_search`.
+        journal: as for `grid_search`; a seed is needed, or it would be another search next time.
 
     Returns:
         As `grid_search`.
 
     Raises:
         TypeError: if n_iter is not a whole number.
-        ValueError: as `grid_search`, or if n_iter is below 1.
+        ValueError: as `grid_search`, if n_iter is below 1, or there is a journal and no seed.
         ImportError: as `grid_search`.
 
     >>> from scipy.stats import loguniform
@@ -179,9 +219,11 @@ def random_search(
     0.09
     """
     require_whole("random_search's n_iter", n_iter)
+    if journal is not None and seed is None:
+        raise ValueError("a random search that is to go on after a crash needs a seed")
     choices = needed("sklearn.model_selection", "a search", package="scikit-learn")
     sampler = choices.ParameterSampler(distributions, n_iter, random_state=seed)
-    return _search(experiment, list(sampler), maximize, n_jobs, progress)
+    return _search(experiment, list(sampler), maximize, n_jobs, progress, journal)
 
 
 def _search(
@@ -190,37 +232,64 @@ def _search(
     maximize: bool,
     n_jobs: int | None,
     progress: bool,
+    path: str | os.PathLike[str] | None,
 ) -> SearchResult:
     settings = [{name: _plain(choice) for name, choice in one.items()} for one in settings]
     for name in ("loss", "error"):
         taken = any(name in one for one in settings)
         require(not taken, "the table has columns of its own for loss and error", name)
-    trials = _run_all(experiment, settings, n_jobs)
+    journal = None if path is None else Journal(path, name_of(experiment), settings)
+    finished = {} if journal is None else journal.finished
+    missing = [number for number in range(len(settings)) if number not in finished]
+    trials = _run_all(experiment, [(number, settings[number]) for number in missing], n_jobs)
     if progress:
         bar = needed("tqdm.auto", "a progress bar").tqdm
-        trials = bar(trials, total=len(settings), desc="search", unit="trial")
-    return SearchResult(trials, maximize)
+        done, total = len(finished), len(settings)
+        trials = bar(trials, initial=done, total=total, desc="search", unit="trial")
+    for number, trial in trials:
+        if journal is not None:
+            journal.add(number, trial)
+        finished[number] = trial
+    return SearchResult([finished[number] for number in range(len(settings))], maximize)
 
 
 def _run_all(
-    experiment: Experiment, settings: Sequence[Settings], n_jobs: int | None
-) -> Iterable[Trial]:
-    """Run the trials; return them in order, one by one as they are done if joblib's backend can."""
+    experiment: Experiment, numbered: Sequence[tuple[int, Settings]], n_jobs: int | None
+) -> Iterable[tuple[int, Trial]]:
+    """Run trials; return each with its number when it is done, if joblib's backend can do that.
+
+    Ray's backend, and that of multiprocessing, return all at the end: they are given as many
+    trials as there are processors at a time, not to lose many.
+    """
     joblib = needed("joblib", "a search")
-    tasks: Iterator[Any] = (joblib.delayed(_run)(experiment, one) for one in settings)
+    tasks = (joblib.delayed(_run)(experiment, number, one) for number, one in numbered)
+    if not numbered:
+        return []
     try:
-        parallel = joblib.Parallel(n_jobs, return_as="generator")
-    except ValueError:  # Ray's backend, and that of multiprocessing, return all at the end
-        parallel = joblib.Parallel(n_jobs)
-    trials: Iterable[Trial] = parallel(tasks)
+        trials: Iterable[Any] = joblib.Parallel(
+            n_jobs, return_as="generator_unordered", batch_size=1
+        )(tasks)
+    except ValueError:
+        trials = _by_portions(joblib, tasks, n_jobs)
     return trials
 
 
-def _run(experiment: Experiment, settings: Settings) -> Trial:
+def _by_portions(joblib: Any, tasks: Iterator[Any], n_jobs: int | None) -> Iterator[Any]:
+    with joblib.Parallel(n_jobs) as parallel:
+        while portion := list(islice(tasks, joblib.effective_n_jobs(n_jobs))):
+            yield from parallel(portion)
+
+
+def _run(experiment: Experiment, number: int, settings: Settings) -> tuple[int, Trial]:
     try:
-        return Trial(settings, float(experiment(**settings)))
+        outcome = experiment(**settings)
+        found = dict(outcome) if isinstance(outcome, Mapping) else {"loss": outcome}
+        measures = {name: float(measure) for name, measure in found.items()}
+        for name in measures.keys() & settings.keys() | measures.keys() & {"error"}:
+            raise ValueError(f"a measure can't have the name of another column, {name!r}")
+        return number, Trial(settings, measures.pop("loss"), measures=measures)
     except Exception as error:  # whatever it is, the other trials go on
-        return Trial(settings, math.nan, f"{type(error).__name__}: {error}")
+        return number, Trial(settings, math.nan, f"{type(error).__name__}: {error}")
 
 
 def _plain(choice: Any) -> Any:
@@ -233,4 +302,7 @@ def _reason(trial: Trial) -> str:
 
 
 def _cell(entry: Any) -> str:
-    return f"{entry:.6g}" if isinstance(entry, float) else " ".join(str(entry).split())
+    if isinstance(entry, float):
+        return f"{entry:.6g}"
+    text = " ".join(name_of(entry).split()) if callable(entry) else " ".join(str(entry).split())
+    return text if len(text) <= _LONGEST_CELL else f"{text[: _LONGEST_CELL - 1]}…"

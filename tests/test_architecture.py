@@ -28,6 +28,12 @@ HEAVY = (
     "pygraphviz",
     "tqdm",
     "llvmlite",
+    "jax",
+    "onnx",
+    "onnxruntime",
+    "dask",
+    "distributed",
+    "pycountry",
 )
 
 

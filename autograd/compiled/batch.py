@@ -3,7 +3,7 @@
 import functools
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from autograd import primitives, real
@@ -32,12 +32,14 @@ class Argument:
         shape: the lengths of its nested sequences, () for a number; None if they are uneven.
         width: of how many numbers it consists.
         indices: for those of its numbers that serve as an index, of how many it chooses one.
+        layout: the keys of its dicts, in order, and what is below them; None if it has none.
     """
 
     name: str
     shape: tuple[int, ...] | None
     width: int
     indices: tuple[tuple[int, int], ...] = ()
+    layout: Any = field(default=None, hash=False)
 
     def names(self) -> list[str]:
         """Return what to call its numbers.
@@ -50,21 +52,22 @@ class Argument:
         places = itertools.product(*map(range, self.shape or (self.width,)))
         return [f"{self.name}{''.join(f'[{k}]' for k in place)}" for place in places]
 
-    def zeros(self) -> Any:
-        """Return an example of it: nested lists of zeros.
+    def numbers(self, sample: Any) -> list[Any]:
+        """Return the numbers of one sample, whatever the order of its dicts' keys.
 
-        >>> Argument("x", (2, 1), 2).zeros()
-        [[0.0], [0.0]]
+        Raises:
+            ValueError: if a dict has other keys.
+
+        >>> Argument("x", None, 2, layout=layout_of({"a": 0, "b": 0})).numbers({"b": 2, "a": 1})
+        [1, 2]
         """
-        result: Any = 0.0
-        for length in reversed((self.width,) if self.shape is None else self.shape):
-            result = [result for _ in range(length)]
-        return result
+        in_order = sample if self.layout is None else _in_order(self.name, sample, self.layout)
+        return flatten(in_order)[0]
 
     def check_sample(self, sample: Any) -> None:
         """Raise ValueError if one sample has another shape."""
         shape = sample_shape(sample)
-        width = len(flatten(sample)[0])
+        width = len(self.numbers(sample))
         if shape != self.shape or width != self.width:
             raise ValueError(
                 f"{self.name} has the shape {shape}, but the function was compiled for samples of "
@@ -73,14 +76,15 @@ class Argument:
 
     def to_json(self) -> list[Any]:
         """Return it as plain lists."""
-        return [self.name, self.shape, self.width, self.indices]
+        return [self.name, self.shape, self.width, self.indices, self.layout]
 
     @classmethod
     def from_json(cls, saved: list[Any]) -> "Argument":
         """Return an argument from what `to_json` returned."""
-        name, shape, width, indices = saved
+        name, shape, width, indices, layout = saved
         lengths = None if shape is None else tuple(map(int, shape))
-        return cls(str(name), lengths, int(width), tuple((int(k), int(n)) for k, n in indices))
+        places = tuple((int(k), int(n)) for k, n in indices)
+        return cls(str(name), lengths, int(width), places, layout)
 
     def read(self, X: Any) -> Any:
         """Return samples as an array with a row of numbers for each.
@@ -127,7 +131,10 @@ class Argument:
 
     def _uneven(self, X: Any) -> Any:
         numpy = find_numpy()
-        rows = [flatten(row)[0] for row in X]
+        if isinstance(X, dict):
+            self._check_entries(X)
+            raise TypeError(_no_batch(self.name, X))
+        rows = [self.numbers(row) for row in X]
         for number, row in enumerate(rows):
             if len(row) != self.width:
                 raise ValueError(
@@ -163,13 +170,18 @@ def read_batch(arguments: Sequence[Argument], given: Sequence[Any]) -> list[Any]
         TypeError: if there are not as many arguments, or as for `Argument.read`.
         ValueError: if the arguments have different numbers of rows, or as for `Argument.read`.
     """
+    if not arguments:
+        raise TypeError(
+            "a compiled function takes at least one argument: the number of its rows is the "
+            "number of samples"
+        )
     if len(given) != len(arguments):
         raise TypeError(
             f"the function was compiled for {len(arguments)} arguments "
             f"({', '.join(argument.name for argument in arguments)}), got {len(given)}"
         )
     tables = [argument.read(X) for argument, X in zip(arguments, given, strict=True)]
-    count = len(tables[0]) if tables else 0
+    count = len(tables[0])
     for argument, table in zip(arguments, tables, strict=True):
         if len(table) != count:
             raise ValueError(
@@ -190,7 +202,44 @@ def argument_like(name: str, example: Any, indices: dict[int, int], first: int) 
     """
     width = len(flatten(example)[0])
     own = sorted((place - first, n) for place, n in indices.items() if 0 <= place - first < width)
-    return Argument(name, sample_shape(example), width, tuple(own))
+    return Argument(name, sample_shape(example), width, tuple(own), layout_of(example))
+
+
+def layout_of(example: Any) -> Any:
+    """Return the keys of all dicts in a sample, and where they are; None if there is none.
+
+    >>> layout_of([1.0, {"a": 2.0}])
+    [None, {'keys': ['a'], 'parts': [None]}]
+    """
+    if isinstance(example, dict):
+        return {"keys": list(example), "parts": [layout_of(part) for part in example.values()]}
+    if not isinstance(example, (list, tuple)):
+        return None
+    parts = [layout_of(part) for part in example]
+    return parts if any(parts) else None
+
+
+def _in_order(name: str, sample: Any, layout: Any) -> Any:
+    """Return a sample with lists in place of its dicts, in the order of the layout's keys."""
+    if isinstance(layout, dict):
+        keys = layout["keys"]
+        if not isinstance(sample, dict) or set(sample) != set(keys):
+            raise ValueError(
+                f"{name} has {_keys(sample)}, but the function was compiled for samples with "
+                f"{_keys(keys)}"
+            )
+        parts = zip(keys, layout["parts"], strict=True)
+        return [_in_order(name, sample[key], part) for key, part in parts]
+    if isinstance(layout, list) and isinstance(sample, (list, tuple)):
+        parts = zip(sample, layout, strict=False)
+        return [*(_in_order(name, x, part) for x, part in parts), *sample[len(layout) :]]
+    return sample
+
+
+def _keys(keys: Any) -> str:
+    if not isinstance(keys, (dict, list)):
+        return primitives.describe(keys)
+    return f"the keys {', '.join(map(repr, keys))}"
 
 
 def sample_shape(example: Any) -> tuple[int, ...] | None:
@@ -207,6 +256,10 @@ def sample_shape(example: Any) -> tuple[int, ...] | None:
     return (len(example), *(shapes.pop() or () if shapes else ()))
 
 
+def _no_batch(name: str, X: Any) -> str:
+    return f"{name} is a batch, a sequence with one entry per sample, got {primitives.describe(X)}"
+
+
 def example_of(name: str, X: Any) -> Any:
     """Return the first sample of a batch, as an example of what a sample looks like.
 
@@ -215,9 +268,7 @@ def example_of(name: str, X: Any) -> Any:
         ValueError: if it is empty.
     """
     if not hasattr(X, "__len__") or isinstance(X, (str, bytes, dict)):
-        raise TypeError(
-            f"{name} is a batch, a sequence with one entry per sample, got {primitives.describe(X)}"
-        )
+        raise TypeError(_no_batch(name, X))
     if len(X) == 0:
         raise ValueError(f"{name} has no rows: a batch needs at least one sample")
     first = X.iloc[0] if hasattr(X, "iloc") else X[0]

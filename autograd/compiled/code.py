@@ -10,6 +10,8 @@ results of instructions 3 and 7. Besides primitives, which are called by their n
     pick          one of several numbers, by an index that comes first
     detach        the same number, through which no gradient flows
     batch_mean    the mean of a number over all samples
+    scatter       a table of so many sums: index, x, index, x, … adds each x to that of its index
+    mean_at       the mean over all samples of one sum of such a table, by its place there
 """
 
 import json
@@ -32,6 +34,8 @@ CONDITIONS: dict[str, Callable[..., bool]] = {
     "or": lambda x, y: x or y,
     "not": lambda x: not x,
 }
+
+MEANS = ("batch_mean", "mean_at")
 
 # How often an instruction is done: once per call, for each sample, once after all samples.
 ONCE, EACH, AFTER = range(3)
@@ -59,18 +63,32 @@ class Code:
             rates.append(rate(name, arguments, rates))
         return rates
 
+    def uses(self) -> list[int]:
+        """Return how often each result is used, by other instructions or as what is wanted."""
+        uses = [0] * len(self.instructions)
+        for name, arguments in self.instructions:
+            for operand in operands(name, arguments):
+                uses[operand] += 1
+        for place in (*self.outputs, *self.totals):
+            uses[place] += 1
+        return uses
+
     def without_dead_code(self) -> "Code":
         """Return the same code without instructions whose results nobody wants."""
         wanted = {*self.outputs, *self.totals}
         for place in range(len(self.instructions) - 1, -1, -1):
             if place in wanted:
                 wanted.update(operands(*self.instructions[place]))
-        builder = Builder()
         moved: dict[int, int] = {}
+        kept: list[Instruction] = []
         for place in sorted(wanted):
-            moved[place] = builder.copy(self.instructions[place], moved)
+            name, arguments = instruction = self.instructions[place]
+            moved[place] = len(kept)
+            if name not in LEAVES:
+                instruction = (name, tuple([moved[x] for x in arguments]))
+            kept.append(instruction)
         return Code(
-            tuple(builder.instructions),
+            tuple(kept),
             tuple(moved[place] for place in self.outputs),
             tuple(moved[place] for place in self.totals),
         )
@@ -132,6 +150,10 @@ def _fits(name: str, count: int) -> bool:
         return count == (1 if name == "not" else 2)
     if name in ("detach", "batch_mean"):
         return count == 1
+    if name == "mean_at":
+        return count == 2
+    if name == "scatter":
+        return count % 2 == 1
     if name == "select":
         return count == 3
     if name == "pick":
@@ -165,9 +187,11 @@ def rate(name: str, arguments: tuple[Any, ...], rates: Sequence[int]) -> int:
     """Return how often an instruction is done, given how often those before it are."""
     if name == "input":
         return EACH
-    if name == "batch_mean":
+    if name in MEANS:
         return AFTER
-    found = {rates[place] for place in operands(name, arguments)}
+    if name in LEAVES:
+        return ONCE
+    found = [rates[place] for place in arguments]
     return EACH if EACH in found else AFTER if AFTER in found else ONCE
 
 
@@ -208,6 +232,7 @@ class Builder:
     def __init__(self) -> None:
         self.instructions: list[Instruction] = []
         self.rates: list[int] = []
+        self.known: list[float | bool | None] = []
         self._places: dict[Any, int] = {}
 
     def constant(self, x: float | bool) -> int:
@@ -215,22 +240,29 @@ class Builder:
         if x != x:
             x = real.nan  # there is one of it, which equals itself in a tuple
         key = ("constant", x if type(x) is bool else float(x).hex())
-        return self._at(key, ("constant", (x,)))
+        place = self._places.get(key)
+        return self._added(key, ("constant", (x,)), x) if place is None else place
 
     def value(self, place: int) -> float | bool | None:
         """Return the number at a place if it is a constant, else None."""
-        name, arguments = self.instructions[place]
-        constant: float | bool | None = arguments[0] if name == "constant" else None
-        return constant
+        return self.known[place]
 
     def emit(self, name: str, *arguments: int) -> int:
         """Add an instruction, unless the result is at some place already, and return its place."""
-        known = self._simplified(name, arguments)
-        if known is not None:
-            return known
-        commutes = name in ("add", "multiply", "maximum", "minimum", "and", "or", "equal")
-        key = (name, tuple(sorted(arguments)) if commutes else arguments)
-        return self._at(key, (name, arguments))
+        simplify = _SIMPLER.get(name)
+        if simplify is not None:
+            found: int | None = simplify(self, *arguments)
+            if found is not None:
+                return found
+        if name not in _KEPT and name not in LEAVES:
+            numbers = [self.known[place] for place in arguments]
+            if None not in numbers:
+                return self.constant(_evaluated(name, numbers))
+        key = instruction = (name, arguments)
+        if name in _COMMUTING and arguments[0] > arguments[1]:
+            key = (name, arguments[::-1])
+        place = self._places.get(key)
+        return self._added(key, instruction) if place is None else place
 
     def copy(self, instruction: Instruction, places: dict[int, int] | Sequence[int]) -> int:
         """Add an instruction of other code, whose results are at these places here."""
@@ -241,32 +273,12 @@ class Builder:
             return self.emit(name, *arguments)
         return self.emit(name, *[places[place] for place in arguments])
 
-    def _at(self, key: Any, instruction: Instruction) -> int:
-        place = self._places.get(key)
-        if place is None:
-            place = self._places[key] = len(self.instructions)
-            self.instructions.append(instruction)
-            self.rates.append(rate(*instruction, self.rates))
+    def _added(self, key: Any, instruction: Instruction, known: float | bool | None = None) -> int:
+        place = self._places[key] = len(self.instructions)
+        self.instructions.append(instruction)
+        self.rates.append(rate(*instruction, self.rates))
+        self.known.append(known)
         return place
-
-    def _simplified(self, name: str, arguments: tuple[int, ...]) -> int | None:
-        """Return where the result is already, or None. Only what is exact is simplified."""
-        if name in ("input", "number"):
-            return None
-        simplify = _SIMPLER.get(name)
-        place = None if simplify is None else simplify(self, *arguments)
-        if place is not None or name in ("detach", "batch_mean", "pick", "select"):
-            return place
-        numbers = [self.value(place) for place in arguments]
-        if any(x is None for x in numbers):
-            return None
-        if name in CONDITIONS:
-            return self.constant(CONDITIONS[name](*numbers))
-        return self.constant(primitive_named(name).evaluate(*numbers))  # type: ignore[arg-type]
-
-    def is_constant(self, place: int, x: float) -> bool:
-        """Return whether there is this constant at a place."""
-        return self.value(place) == x
 
     def operand_of(self, place: int, name: str) -> int | None:
         """Return what an operation of one operand was applied to, if it is this operation."""
@@ -274,37 +286,42 @@ class Builder:
         return arguments[0] if found == name else None
 
 
+def _evaluated(name: str, numbers: Sequence[Any]) -> float | bool:
+    """Return the result of an operation on constants."""
+    condition = CONDITIONS.get(name)
+    return condition(*numbers) if condition else primitive_named(name).evaluate(*numbers)
+
+
 def _add(b: Builder, x: int, y: int) -> int | None:
-    if b.is_constant(x, 0.0):
+    if b.known[x] == 0.0:
         return y
-    if b.is_constant(y, 0.0):
+    if b.known[y] == 0.0:
         return x
     negated = b.operand_of(y, "negative")
     return None if negated is None else b.emit("subtract", x, negated)
 
 
 def _subtract(b: Builder, x: int, y: int) -> int | None:
-    if b.is_constant(y, 0.0):
+    if b.known[y] == 0.0:
         return x
     negated = b.operand_of(y, "negative")
     return None if negated is None else b.emit("add", x, negated)
 
 
 def _multiply(b: Builder, x: int, y: int) -> int | None:
-    for one, other in ((x, y), (y, x)):
-        if b.is_constant(one, 1.0):
-            return other
-        if b.is_constant(one, -1.0):
-            return b.emit("negative", other)
+    for one, other in ((b.known[x], y), (b.known[y], x)):
+        if one is not None and one * one == 1.0:
+            return other if one == 1.0 else b.emit("negative", other)
     return None
 
 
 def _power(b: Builder, x: int, y: int) -> int | None:
-    if b.is_constant(y, 0.0):
+    exponent = b.known[y]
+    if exponent == 0.0:
         return b.constant(1.0)
-    if b.is_constant(y, 1.0):
+    if exponent == 1.0:
         return x
-    return b.emit("multiply", x, x) if b.is_constant(y, 2.0) else None
+    return b.emit("multiply", x, x) if exponent == 2.0 else None
 
 
 def _dot(b: Builder, *xys: int) -> int | None:
@@ -340,7 +357,7 @@ _SIMPLER: dict[str, Any] = {
     "add": _add,
     "subtract": _subtract,
     "multiply": _multiply,
-    "divide": lambda b, x, y: x if b.is_constant(y, 1.0) else None,
+    "divide": lambda b, x, y: x if b.known[y] == 1.0 else None,
     "power": _power,
     "negative": lambda b, x: b.operand_of(x, "negative"),
     "absolute": lambda b, x: (
@@ -358,6 +375,9 @@ _SIMPLER: dict[str, Any] = {
     "detach": lambda b, x: x if b.value(x) is not None else None,
 }
 
+
+_KEPT = ("detach", "pick", "select", "scatter", *MEANS)  # even where all is known
+_COMMUTING = ("add", "multiply", "maximum", "minimum", "and", "or", "equal")
 
 # Reading --------------------------------------------------------------------------------------
 
@@ -405,6 +425,11 @@ def _operation_text(name: str, texts: list[str]) -> str:
         return f"where({', '.join(texts)})"
     if name == "pick":
         return f"[{', '.join(texts[1:])}][{texts[0]}]"
+    if name == "scatter":
+        pairs = zip(texts[1::2], texts[2::2], strict=True)
+        return f"scatter({', '.join(f'{index}: {x}' for index, x in pairs)})"
+    if name == "mean_at":
+        return f"batch_mean({texts[0]}[{texts[1]}])"
     if name in ("not", "detach", "batch_mean"):
         return f"{name}({texts[0]})"
     return primitive_named(name).write(*texts)

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from autograd import primitives, real
-from autograd.compiled.code import LEAVES, Code, primitive_named
-from autograd.compiled.trace import Recorder, recording
+from autograd.compiled.code import Builder, Code, primitive_named
+from autograd.compiled.templates import Templates
 from autograd.primitives import absolute, erfc, exp, expm1, log1p, maximum, minimum, tanh, where
 from autograd.real import inf
 
@@ -97,6 +97,11 @@ def _pick(index: Any, *xs: Any) -> Any:
     return result
 
 
+def _is_gathered(builder: Builder, name: str, operands: Sequence[int]) -> bool:
+    """Return whether one of the call's numbers is picked, which is read from where it lies."""
+    return name == "pick" and all(builder.instructions[x][0] == "number" for x in operands[1:])
+
+
 FORMS: dict[str, Callable[..., Any]] = {
     "relu": lambda x: where(x <= 0.0, 0.0, x),
     "leaky_relu": _leaky_relu,
@@ -128,36 +133,35 @@ def lowered(code: Code) -> Code:
     A primitive of the user's own is replaced by what its value function does, if that is made
     of operations that can be traced; else it stays.
     """
-    recorder = Recorder()
+    if not any(_has_form(name) for name, _ in code.instructions):
+        return code
+    builder, templates = Builder(), Templates()
     places: list[int] = []
-    with recording(recorder):
-        for name, arguments in code.instructions:
-            if name in LEAVES:
-                places.append(recorder.builder.copy((name, arguments), places))
-            else:
-                operands = [places[x] for x in arguments]
-                places.append(_lowered(recorder, name, operands))
+    for instruction in code.instructions:
+        name, arguments = instruction
+        if _has_form(name):
+            places.append(_lowered(builder, templates, name, [places[x] for x in arguments]))
+        else:
+            places.append(builder.copy(instruction, places))
     code = Code(
-        tuple(recorder.builder.instructions),
+        tuple(builder.instructions),
         tuple(places[place] for place in code.outputs),
         tuple(places[place] for place in code.totals),
     )
     return code.without_dead_code()
 
 
-def _lowered(recorder: Recorder, name: str, operands: Sequence[int]) -> int:
-    builder = recorder.builder
-    known = [builder.value(place) for place in operands]
-    form = FORMS.get(name)
-    if form is None and name.startswith("user."):
-        form = primitive_named(name).value
-    if form is None or all(x is not None for x in known):
+def _has_form(name: str) -> bool:
+    return name in FORMS or name.startswith("user.")
+
+
+def _lowered(builder: Builder, templates: Templates, name: str, operands: Sequence[int]) -> int:
+    is_known = all(builder.known[place] is not None for place in operands)
+    if is_known or _is_gathered(builder, name, operands):
         return builder.emit(name, *operands)
-    stand_ins = [
-        recorder.traced(place) if x is None else x for place, x in zip(operands, known, strict=True)
-    ]
+    form = FORMS.get(name) or primitive_named(name).value
     try:
-        return recorder.place_of(form(*stand_ins))
+        return templates.apply(builder, name, lambda *xs: [form(*xs)], operands)[0]
     except (TypeError, ValueError, ArithmeticError):
         if name in FORMS:
             raise

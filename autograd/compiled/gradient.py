@@ -7,7 +7,9 @@ numbers. So there is no second table of derivatives, and special points are as t
 from collections.abc import Sequence
 from typing import Any
 
-from autograd.compiled.code import EACH, ONCE, Code, primitive_named
+from autograd.compiled.code import EACH, ONCE, Code, name_of, primitive_named
+from autograd.compiled.conditions import Reach
+from autograd.compiled.templates import Templates
 from autograd.compiled.trace import Condition, Recorder, TracingError, recording
 from autograd.primitives import Primitive
 
@@ -57,11 +59,12 @@ class _Sweep:
         self.tracked = _tracked(code, wanted)
         self.contributions: dict[int, list[Contribution]] = {}
         self.found: dict[tuple[str, int], int] = {}
-        # Under which conditions a result has any part in the output; always, if it isn't here.
-        self.conditions: dict[int, list[int]] = {}
-        self.unconditional: set[int] = set()
-        # Conditions of which one holds, and under which other one; with each of them.
-        self.alternatives: dict[int, tuple[frozenset[int], int | None]] = {}
+        # What was handed to one of several numbers of the call by their index: index, gradient, …
+        self.scattered: dict[tuple[int, ...], list[int]] = {}
+        self.summed: dict[tuple[int, ...], int] = {}
+        self.tables: dict[int, list[tuple[tuple[int, ...], int]]] = {}
+        self.reach = Reach(self.builder)
+        self.templates = Templates()
 
     def gradient(self, kind: str, number: int) -> int:
         """Return the place of a leaf's gradient."""
@@ -72,22 +75,25 @@ class _Sweep:
         """Visit every instruction after all that use its result."""
         root = self.code.outputs[0]
         self.contributions[root] = [(self.builder.constant(1.0), self.builder.constant(1.0))]
-        self.unconditional.add(root)
+        self.reach.note(root, None)
         for place in range(root, -1, -1):
-            if place in self.contributions and self.tracked[place]:
+            if (place in self.contributions or place in self.tables) and self.tracked[place]:
                 self._visit(place)
 
     def _visit(self, place: int) -> None:
         name, arguments = self.code.instructions[place]
-        gradient = self._total(place, self.contributions.pop(place))
+        gradient = self._total(place, self.contributions.pop(place, []))
         if name in ("number", "input"):
             self.found[name, arguments[0]] = gradient
             return
         condition = self._condition(place)
-        if name == "select":
-            self._hand_to_branches(gradient, condition, arguments)
-        elif name == "pick":
-            self._hand_to_picked(gradient, condition, arguments)
+        if name == "pick" and self._is_of_numbers(arguments[1:]):
+            self._scatter(gradient, condition, arguments[0], arguments[1:])
+        elif name in ("select", "pick"):
+            one = self.builder.constant(1.0)
+            for operand, holds in self.reach.branches(condition, name, arguments):
+                if self.tracked[operand]:
+                    self._hand(operand, one, gradient, holds)
         else:
             partials = self._partials(place, primitive_named(name), arguments)
             for operand, partial in zip(arguments, partials, strict=True):
@@ -96,70 +102,56 @@ class _Sweep:
 
     def _condition(self, place: int) -> int | None:
         """Return under which condition a result has a part in the output; None for always."""
-        if place in self.unconditional:
-            return None
-        conditions = dict.fromkeys(self.conditions[place])
-        for condition in list(conditions):
-            if condition in conditions and condition in self.alternatives:
-                parts, whole = self.alternatives[condition]
-                if conditions.keys() >= parts:  # one of them holds in any case
-                    if whole is None:
-                        return None
-                    conditions = {c: None for c in conditions if c not in parts} | {whole: None}
-        first, *others = conditions
-        for other in others:
-            first = self.builder.emit("or", first, other)
-        return None if self.builder.value(first) is True else first
+        condition = self.reach.condition(place)
+        rates = self.builder.rates
+        if condition is None or rates[place] != ONCE or rates[condition] != EACH:
+            return condition
+        emit, zero = self.builder.emit, self.builder.constant(0.0)  # of one sample at least
+        share = emit("batch_mean", emit("select", condition, self.builder.constant(1.0), zero))
+        return emit("less", zero, share)
 
     def _hand(self, operand: int, partial: int, gradient: int, condition: int | None) -> None:
         """Hand an operand its share; nothing, not even nan, where the result had no part."""
         emit, one = self.builder.emit, self.builder.constant(1.0)
-        if condition is None:
-            self.unconditional.add(operand)
-        else:
+        self.reach.note(operand, condition)
+        if condition is not None:
             share = emit("multiply", partial, gradient)
             partial, gradient = one, emit("select", condition, share, self.builder.constant(0.0))
-            self.conditions.setdefault(operand, []).append(condition)
         self.contributions.setdefault(operand, []).append((partial, gradient))
 
-    def _hand_to_branches(
-        self, gradient: int, condition: int | None, arguments: tuple[int, ...]
-    ) -> None:
-        chosen, *branches = arguments
-        holds = [chosen, self.builder.emit("not", chosen)]
-        self._hand_to_one(gradient, condition, holds, branches)
+    def _is_of_numbers(self, places: Sequence[int]) -> bool:
+        return all(self.code.instructions[place][0] == "number" for place in places)
 
-    def _hand_to_picked(
-        self, gradient: int, condition: int | None, arguments: tuple[int, ...]
+    def _scatter(
+        self, gradient: int, condition: int | None, index: int, numbers: tuple[int, ...]
     ) -> None:
-        index, *numbers = arguments
-        places = [self.builder.constant(float(k)) for k in range(len(numbers))]
-        holds = [self.builder.emit("equal", index, place) for place in places]
-        self._hand_to_one(gradient, condition, holds, numbers)
-
-    def _hand_to_one(
-        self, gradient: int, condition: int | None, holds: list[int], operands: list[int]
-    ) -> None:
-        """Hand the gradient to that operand whose condition holds: one of them does."""
+        """Hand the gradient to one of the call's numbers, without a look at the others."""
         if condition is not None:
-            holds = [self.builder.emit("and", condition, one) for one in holds]
-        for one in holds:
-            self.alternatives[one] = (frozenset(holds), condition)
-        for one, operand in zip(holds, operands, strict=True):
-            if self.tracked[operand]:
-                self._hand(operand, self.builder.constant(1.0), gradient, one)
+            zero = self.builder.constant(0.0)
+            gradient = self.builder.emit("select", condition, gradient, zero)
+        if numbers not in self.scattered:
+            for k, place in enumerate(numbers):
+                self.tables.setdefault(place, []).append((numbers, k))
+        self.scattered.setdefault(numbers, []).extend((index, gradient))
+
+    def _mean_at(self, numbers: tuple[int, ...], k: int) -> int:
+        """Return the mean of what was handed to one of several numbers by its index."""
+        constant = self.builder.constant
+        if numbers not in self.summed:
+            count = constant(float(len(numbers)))
+            self.summed[numbers] = self.builder.emit("scatter", count, *self.scattered[numbers])
+        return self.builder.emit("mean_at", self.summed[numbers], constant(float(k)))
 
     def _partials(self, place: int, primitive: Primitive, operands: Sequence[int]) -> list[int]:
-        """Apply a primitive's own rule to stand-ins for its result and its inputs."""
-        result, *inputs = [self._stand_in(x) for x in (place, *operands)]
+        """Apply a primitive's own rule to its result and its inputs."""
+        name, given = name_of(primitive), (place, *operands)
         try:
-            partials = primitive.derivatives(result, *inputs)
+            places = self.templates.apply(self.builder, name, primitive.derivatives, given)
         except TypeError as error:
             raise TracingError(
                 f"the partials of primitive {primitive.name!r} can't be compiled: write them with "
                 f"autograd's functions, and autograd.where in place of if ({error})"
             ) from error
-        places = [self.recorder.place_of(partial) for partial in partials]
         return (
             places
             if primitive.is_builtin
@@ -209,6 +201,7 @@ class _Sweep:
             terms.append(self.builder.emit("batch_mean", self._sum(of_samples)))
         if of_call:
             terms.append(self._sum(of_call))
+        terms += [self._mean_at(numbers, k) for numbers, k in self.tables.get(place, ())]
         return self.builder.emit("sum", *terms)
 
     def _sum(self, contributions: list[Contribution]) -> int:

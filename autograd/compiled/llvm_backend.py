@@ -10,8 +10,9 @@ from autograd.compiled.arrays import find_numpy
 from autograd.compiled.cache import users_cache
 from autograd.compiled.code import EACH, Code
 from autograd.compiled.forms import lowered
-from autograd.compiled.llvm_frame import BLOCKS, FRAME, padded, spare_size
-from autograd.compiled.llvm_text import FUNCTIONS, KNOWN, Target, write_module
+from autograd.compiled.llvm_frame import BLOCKS, FRAME, spare_size, sums_room
+from autograd.compiled.llvm_operations import FUNCTIONS, KNOWN, Target
+from autograd.compiled.llvm_text import write_module
 from autograd.optional import needed
 
 _LINE = 64  # bytes: vectors begin where the processor reads them fastest
@@ -39,7 +40,7 @@ class LlvmKernel:
                 raise NotImplementedError(
                     f"there is no machine code for {name}: compile with backend='numpy'"
                 )
-        machine = _machine()
+        machine = this_machine()
         rates = code.rates
         # What is the same for all samples is computed once, and filled in here.
         self.varying = [k for k, place in enumerate(code.outputs) if rates[place] == EACH]
@@ -52,17 +53,17 @@ class LlvmKernel:
         )
         self.text, layout = write_module(code, widths, machine.target)
         self.engine = machine.compile(self.text)
-        address = self.engine.get_function_address("run")
-        self.run = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address)
+        self.address = self.engine.get_function_address("run")
+        self.run = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(self.address)
         width = machine.target.width
         self.sizes = [
             layout.room,
             BLOCKS * len(layout.vectors) * width,
-            2 * padded(len(layout.means), width) * width,
+            2 * sums_room(layout, width),
             spare_size(width, widths, len(self.varying)),
         ]
         self.tables = len(widths)
-        self.own = threading.local()
+        self.unused: list[Call] = []
 
     def __call__(self, tables: Sequence[Any], numbers: Any) -> tuple[Any, Any]:
         """Return the outputs, a row per sample, and the totals.
@@ -71,17 +72,26 @@ class LlvmKernel:
             tables: an array for each argument, with a row of numbers per sample.
             numbers: the numbers of the call.
         """
-        count = len(tables[0])
-        numpy = self.numpy
-        outputs = numpy.empty((len(self.varying), count))  # a row per output: handed on turned
-        totals = numpy.empty(self.totals + len(self.fixed))
-        call = getattr(self.own, "call", None)
-        if call is None:
-            call = self.own.call = Call(self)
+        outputs, totals = self.room(len(tables[0]))
+        try:
+            call = self.unused.pop()
+        except IndexError:  # none yet, or as many are going on in other threads
+            call = Call(self)
         call.bind(numbers, outputs, totals)
-        call(tables)
+        call.set_tables(tables)
+        self.run(call.place)
+        self.unused.append(call)
+        return self.results(outputs, totals)
+
+    def room(self, count: int) -> tuple[Any, Any]:
+        """Return arrays for what so many samples give: a row per output, and the totals."""
+        numpy = self.numpy
+        return numpy.empty((len(self.varying), count)), numpy.empty(self.totals + len(self.fixed))
+
+    def results(self, outputs: Any, totals: Any) -> tuple[Any, Any]:
+        """Return the outputs, a row per sample, and the totals, from the arrays of `room`."""
         if self.fixed:
-            every = numpy.empty((self.outputs, count))
+            every = self.numpy.empty((self.outputs, outputs.shape[1]))
             every[self.varying] = outputs
             every[self.fixed] = totals[self.totals :, None]
             outputs = every
@@ -96,33 +106,26 @@ class Call:
     """
 
     def __init__(self, kernel: LlvmKernel) -> None:
-        self.run = kernel.run
         self.memory = [_aligned(kernel.numpy, size) for size in kernel.sizes]
         self.frame = (ctypes.c_int64 * (len(FRAME) + kernel.tables))()
         self.frame[4 : len(FRAME)] = [memory.ctypes.data for memory in self.memory]
         self.place = ctypes.addressof(self.frame)
 
     def bind(self, numbers: Any, outputs: Any, totals: Any) -> None:
-        """Say where the numbers of the call are, and where its results are to be written."""
-        self.bound = numbers, outputs, totals  # so that they are kept
+        """Say where the numbers are, and where results are to be written; all must be kept."""
         self.frame[1:4] = [address(numbers), address(outputs), address(totals)]
 
-    def __call__(self, tables: Sequence[Any]) -> None:
-        """Run the kernel."""
-        self.set_tables(tables)
-        self.run(self.place)
+    def put_outputs(self, outputs: Any) -> None:
+        """Say where the outputs are to be written this time; they must be kept."""
+        self.frame[_OUTPUTS] = address(outputs)
 
     def set_tables(self, tables: Sequence[Any]) -> None:
         """Say where the samples are; they must be kept until the kernel has been run."""
-        frame, place = self.frame, _FIRST_TABLE
+        frame, place = self.frame, FIRST_TABLE
         frame[0] = len(tables[0])
         for table in tables:
             frame[place] = address(table)
             place += 1
-
-    def again(self) -> None:
-        """Run the kernel with the same tables."""
-        self.run(self.place)
 
 
 def address(array: Any) -> int:
@@ -134,7 +137,8 @@ def address(array: Any) -> int:
         return found
 
 
-_FIRST_TABLE = len(FRAME)
+FIRST_TABLE, _OUTPUTS = len(FRAME), FRAME.index("outputs")
+"""Where a frame tells the place of the first argument's samples."""
 _address_of, _begin = ctypes.addressof, ctypes.c_char.from_buffer  # looked up once: it adds up
 
 
@@ -175,14 +179,15 @@ class _Machine:
         versions = (self.llvm.llvm_version_info, self.processor, self.features)
         source = f"{versions} {optimization}\n{text}"
         with self.lock:
-            module = self.llvm.parse_assembly(text)
             machine = self.llvm.Target.from_default_triple().create_target_machine(
-                cpu=self.processor, features=self.features, opt=optimization
+                cpu=self.processor, features=self.features, opt=optimization, jit=True
             )
-            engine = self.llvm.create_mcjit_compiler(module, machine)
-            engine.set_object_cache(
-                lambda module, code: cache.put(source, code), lambda module: cache.get(source)
-            )
+            code = cache.get(source)
+            if code is None:  # not by LLVM's own callbacks, in which a Ctrl-C would be lost
+                code = machine.emit_object(self.llvm.parse_assembly(text))
+                cache.put(source, code)
+            engine = self.llvm.create_mcjit_compiler(self.llvm.parse_assembly(""), machine)
+            engine.add_object_file(self.llvm.ObjectFileRef.from_data(code))
             engine.finalize_object()
             return engine
 
@@ -213,7 +218,7 @@ _setting_up = threading.Lock()
 _found: list[_Machine] = []
 
 
-def _machine() -> _Machine:
+def this_machine() -> _Machine:
     """Return this machine, set up once."""
     with _setting_up:
         if not _found:

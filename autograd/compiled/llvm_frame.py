@@ -24,12 +24,15 @@ class Layout:
         vectors: those of a block of samples.
         means: the places of the means, in the order of their sums.
         room: how many numbers there are of those that are done once.
+        plain: the places among the sums of those that are added up by loops, for all samples of
+            a vector at once: they are kept where their means will be.
     """
 
     scalars: dict[int, int] = field(default_factory=dict)
     vectors: dict[int, int] = field(default_factory=dict)
     means: list[int] = field(default_factory=list)
     room: int = 0
+    plain: set[int] = field(default_factory=set)
 
 
 FRAME = ("count", "numbers", "outputs", "totals", "scalars", "vectors", "sums", "spare")
@@ -43,6 +46,11 @@ def padded(count: int, width: int) -> int:
     16
     """
     return -(-count // width) * width
+
+
+def sums_room(layout: Layout, width: int) -> int:
+    """Return how many numbers the sums are; one sum more is there for what nobody wants."""
+    return padded(len(layout.means) + 1, width) * width
 
 
 def spare_size(width: int, widths: Sequence[int], outputs: int) -> int:
@@ -92,27 +100,37 @@ def run_function(width: int, widths: Sequence[int], layout: Layout, outputs: int
     vector, lanes = f"<{width} x double>", ", ".join(f"i64 {lane}" for lane in range(width))
     calls = {
         "full": ARGUMENTS.replace("%outputs", "%rows").replace("%vectors", "%own_vectors"),
-        "rest": ARGUMENTS.replace("%outputs", "%spare").replace("%sums", "%other"),
+        "rest": ARGUMENTS.replace("%outputs", "%spare")
+        .replace("%sums", "%other")
+        .replace("%vectors", "%last_vectors"),
     }
+    groups = padded(sums, width) // width
+    masks = [
+        sum(1 << lane for lane in range(width) if group * width + lane in layout.plain)
+        for group in range(groups)
+    ]
+    every = (1 << width) - 1
+    marks = ", ".join(f"i{width} {mask}" for mask in masks or [0])
     newline, same = "\n", f"<{width} x i32> zeroinitializer"
     return f"""
 declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
+@plain = internal constant [{groups or 1} x i{width}] [{marks}]
+{_clear_function(width, groups, every)}
 define void @run(ptr %frame) {{
 entry:
   %samples = alloca [{len(widths) + 1} x ptr], align 8
   %length = getelementptr i64, ptr %samples, i64 {len(widths)}
 {newline.join(reads)}
-  %other = getelementptr double, ptr %sums, i64 {width * padded(sums, width)}
+  %other = getelementptr double, ptr %sums, i64 {sums_room(layout, width)}
   call void @once({ARGUMENTS})
   %blocks = udiv i64 %count, {width}
   %left = urem i64 %count, {width}
   %has_blocks = icmp ne i64 %blocks, 0
   %has_rest = icmp ne i64 %left, 0
-  %size = select i1 %has_blocks, i64 {8 * width * sums}, i64 0
-  %size_other = select i1 %has_rest, i64 {8 * width * sums}, i64 0
-  call void @llvm.memset.p0.i64(ptr %sums, i8 0, i64 %size, i1 false)
-  call void @llvm.memset.p0.i64(ptr %other, i8 0, i64 %size_other, i1 false)
+  call void @clear(ptr %sums, i1 %has_blocks)
+  call void @clear(ptr %other, i1 %has_rest)
+  call void @llvm.memset.p0.i64(ptr %scalars, i8 0, i64 {8 * sums if layout.plain else 0}, i1 false)
   store i64 %count, ptr %length, align 8
   br label %check
 check:
@@ -131,24 +149,14 @@ work:
   %is_last = icmp eq i64 %turn, {BLOCKS - 1}
   br i1 %is_last, label %several, label %check
 several:
-  call void @outer_{BLOCKS}({ARGUMENTS})
+  call void @outer({ARGUMENTS}, i64 {BLOCKS * width})
   br label %check
 singles:
   %single_blocks = urem i64 %blocks, {BLOCKS}
-  br label %single
-single:
-  %one = phi i64 [0, %singles], [%one1, %add_single]
-  %is_single = icmp ult i64 %one, %single_blocks
-  br i1 %is_single, label %add_single, label %rest
-add_single:
-  %one_turned = mul i64 %one, {room}
-  %one_vectors = getelementptr double, ptr %vectors, i64 %one_turned
-  call void @outer_1({ARGUMENTS.replace("%vectors", "%one_vectors")})
-  %one1 = add i64 %one, 1
-  br label %single
-rest:
-  br i1 %has_rest, label %fill, label %average
+  br i1 %has_rest, label %fill, label %last
 fill:
+  %last_turned = mul i64 %single_blocks, {room}
+  %last_vectors = getelementptr double, ptr %vectors, i64 %last_turned
   store i64 {width}, ptr %length, align 8
 {newline.join(spares)}
   br label %copy
@@ -162,10 +170,17 @@ copy:
   br i1 %filled, label %part, label %copy
 part:
   call void @each({calls["rest"]})
-  call void @outer_1({calls["rest"]})
   %done = mul i64 %blocks, {width}
   %bytes = mul i64 %left, 8
 {newline.join(results)}
+  br label %last
+last:
+  %single_samples = mul i64 %single_blocks, {width}
+  %last_samples = add i64 %single_samples, %left
+  %any_last = icmp ne i64 %last_samples, 0
+  br i1 %any_last, label %add_last, label %average
+add_last:
+  call void @outer({ARGUMENTS}, i64 %last_samples)
   br label %average
 average:
   %left0 = insertelement <{width} x i64> poison, i64 %left, i64 0
@@ -179,13 +194,26 @@ average:
   %any = shufflevector <{width} x i1> %any0, <{width} x i1> poison, <{width} x i32> zeroinitializer
   br label %means
 means:
-  %k = phi i64 [0, %average], [%k1, %mean]
+  %k = phi i64 [0, %average], [%k1, %kept]
   %summing = icmp ult i64 %k, {sums}
   br i1 %summing, label %mean, label %end_of_all
 mean:
-{newline.join(_means(width))}
+  %group = udiv i64 %k, {width}
+  %at_marks = getelementptr i{width}, ptr @plain, i64 %group
+  %marks = load i{width}, ptr %at_marks, align 1
   %at_mean = getelementptr double, ptr %scalars, i64 %k
-  store {vector} %mean_of_all, ptr %at_mean, align 8
+  %plain_sums = load {vector}, ptr %at_mean, align 8
+  %plain_means = fmul {vector} %plain_sums, %shares
+  %all_plain = icmp eq i{width} %marks, {every}
+  br i1 %all_plain, label %kept, label %add_up
+add_up:
+{newline.join(_means(width))}
+  %is_plain = bitcast i{width} %marks to <{width} x i1>
+  %either = select <{width} x i1> %is_plain, {vector} %plain_means, {vector} %mean_of_all
+  br label %kept
+kept:
+  %kept_means = phi {vector} [%plain_means, %mean], [%either, %add_up]
+  store {vector} %kept_means, ptr %at_mean, align 8
   %k1 = add i64 %k, {width}
   br label %means
 end_of_all:
@@ -194,6 +222,40 @@ end_of_all:
   ret void
 }}
 """
+
+
+def _clear_function(width: int, groups: int, every: int) -> str:
+    """Return a function that sets sums to 0 if they are needed, but for those kept elsewhere."""
+    vector = f"<{width} x double>"
+    stores = []
+    for k in range(width):
+        stores.append(f"  %to{k} = getelementptr {vector}, ptr %start, i64 {k}")
+        stores.append(f"  store {vector} zeroinitializer, ptr %to{k}, align {8 * width}")
+    newline = "\n"
+    return f"""
+define internal void @clear(ptr %sums, i1 %needed) {{
+entry:
+  br i1 %needed, label %check, label %end
+check:
+  %k = phi i64 [0, %entry], [%k1, %next]
+  %more = icmp ult i64 %k, {groups}
+  br i1 %more, label %look, label %end
+look:
+  %at_marks = getelementptr i{width}, ptr @plain, i64 %k
+  %marks = load i{width}, ptr %at_marks, align 1
+  %all_plain = icmp eq i{width} %marks, {every}
+  br i1 %all_plain, label %next, label %clear
+clear:
+  %first = mul i64 %k, {width}
+  %start = getelementptr {vector}, ptr %sums, i64 %first
+{newline.join(stores)}
+  br label %next
+next:
+  %k1 = add i64 %k, 1
+  br label %check
+end:
+  ret void
+}}"""
 
 
 def _means(width: int) -> list[str]:

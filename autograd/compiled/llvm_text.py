@@ -6,64 +6,25 @@ is either of a block of samples, and then its numbers are vectors with an entry 
 is done once per call, with plain numbers.
 """
 
-import math
-import struct
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from autograd.compiled.code import AFTER, CONDITIONS, EACH, ONCE, Code, operands
-from autograd.compiled.dense import Outer, Product, outers, products
+from autograd.compiled.code import AFTER, CONDITIONS, EACH, ONCE, Code
+from autograd.compiled.dense import Outer, Product
 from autograd.compiled.llvm_frame import (
     ARGUMENTS,
-    BLOCKS,
     PARAMETERS,
     Layout,
     copy,
     padded,
     run_function,
 )
+from autograd.compiled.llvm_operations import Body, Target, hexadecimal
+from autograd.compiled.llvm_plan import Plan
+from autograd.compiled.llvm_tape import Tape
 
-PIECE = 400  # operations in a function
 _ROWS = 8  # of a matrix, at the same time
+_OUTER_ROWS, _OUTER_COLUMNS = 4, 4  # of a matrix of sums: rows, and vectors of columns
 _CHAINS = 8  # parts of a long sum
-_LOG2_REST = 2.3190468138462996e-17  # log 2 - math.log(2.0)
-
-_BINARY = {"add": "fadd", "subtract": "fsub", "multiply": "fmul", "divide": "fdiv"}
-_COMPARISONS = {"less": "olt", "less_equal": "ole", "equal": "oeq"}
-_LOGIC = {"and": "and", "or": "or"}
-_INTRINSICS = {"absolute": "fabs", "sqrt": "sqrt", "floor": "floor", "ceil": "ceil"}
-_INTRINSICS["round"] = "roundeven"
-"""Operations that are instructions of the processor."""
-
-FUNCTIONS = {
-    **{name: name for name in ("exp", "expm1", "log", "log1p", "log2", "log10", "cbrt")},
-    **{name: name for name in ("sin", "cos", "tan", "sinh", "cosh", "tanh", "asin", "acos")},
-    **{name: name for name in ("atan", "asinh", "acosh", "atanh", "atan2", "hypot", "erf", "erfc")},
-    "power": "pow",
-}
-"""Operations that are functions of C's library."""
-
-KNOWN = {*_BINARY, *CONDITIONS, *_INTRINSICS, *FUNCTIONS} | {
-    *("constant", "input", "number", "batch_mean", "negative", "maximum", "minimum", "select"),
-    *("sum", "dot", "remainder", "floor_divide"),
-}
-"""The operations that can be written."""
-
-
-@dataclass(frozen=True)
-class Target:
-    """What the machine can do.
-
-    Attributes:
-        width: how many numbers a vector has.
-        has_fma: whether x * y + z is one instruction.
-        vector_functions: the names of functions of vectors, by those of C's library.
-    """
-
-    width: int
-    has_fma: bool
-    vector_functions: dict[str, str]
 
 
 def write_module(code: Code, widths: Sequence[int], target: Target) -> tuple[str, Layout]:
@@ -74,209 +35,117 @@ def write_module(code: Code, widths: Sequence[int], target: Target) -> tuple[str
         widths: of how many numbers each argument of a sample consists.
         target: the machine.
     """
-    return _Writer(code, widths, target).module()
-
-
-def hexadecimal(x: float) -> str:
-    """Return a number exactly as LLVM writes it.
-
-    >>> hexadecimal(1.0)
-    '0x3FF0000000000000'
-    """
-    return f"0x{struct.unpack('<Q', struct.pack('<d', x))[0]:016X}"
+    return _Writer(Plan(code, widths, target)).module()
 
 
 class _Writer:
     """The whole module."""
 
-    def __init__(self, code: Code, widths: Sequence[int], target: Target) -> None:
-        self.code = code
-        self.widths = widths
-        self.target = target
-        self.rates = code.rates
-        self.columns = [(table, k) for table, width in enumerate(widths) for k in range(width)]
-        self.uses = _uses(code)
-        self.layout = Layout(means=self._means())
-        self.sums: dict[int, list[int]] = {}
-        for k, place in enumerate(self.layout.means):
-            self.sums.setdefault(code.instructions[place][1][0], []).append(k)
-        self.products = self._with_vectors(products(code, self.rates))
-        self.outers = self._with_rows()
-        self.grouped = {place for product in self.products for place in product.outputs}
-        self.summed = {  # products that are needed for nothing but a sum in a loop
-            code.instructions[self.layout.means[outer.first + i * outer.row + j]][1][0]
-            for outer in self.outers
-            for i in range(len(outer.left))
-            for j in range(len(outer.right))
-        }
-        self.pieces = {rate: self._cut(rate) for rate in (ONCE, EACH, AFTER)}
-        self._lay_out()
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
         self.declared: dict[str, str] = {}
-
-    def _with_vectors(self, found: list[Product]) -> list[Product]:
-        """Lay out the vectors of products; leave out those that can't lie in a row."""
-        kept = []
-        for product in found:
-            if self._is_laid_out(product.inputs) and self._is_laid_out(product.outputs):
-                kept.append(product)
-        return kept
-
-    def _is_laid_out(self, places: tuple[int, ...]) -> bool:
-        """Let results lie one after the other in memory, if they don't lie elsewhere."""
-        vectors = self.layout.vectors
-        if all(place not in vectors for place in places) and len(set(places)) == len(places):
-            for place in places:
-                vectors[place] = len(vectors)
-        first = vectors.get(places[0], -1)
-        return [vectors.get(place) for place in places] == [*range(first, first + len(places))]
-
-    def _with_rows(self) -> list[Outer]:
-        factors = [self._factors(place) for place in self.layout.means]
-        found = outers(factors, [product.inputs for product in self.products])
-        either = [next(filter(self._fits, (outer, outer.flipped())), None) for outer in found]
-        return [outer for outer in either if outer is not None]
-
-    def _fits(self, outer: Outer) -> bool:
-        return self._is_laid_out(outer.left)
-
-    def _factors(self, mean: int) -> tuple[int, int] | None:
-        """Return the two numbers whose product a mean is of, if it is needed for nothing else."""
-        place = self.code.instructions[mean][1][0]
-        name, arguments = self.code.instructions[place]
-        if name != "multiply" or self.uses[place] > 1:
-            return None
-        x, y = arguments
-        return (x, y) if self.rates[x] == self.rates[y] == EACH else None
-
-    def _cut(self, rate: int) -> list[list[int]]:
-        """Return the instructions of one kind, in pieces of a function each.
-
-        A product of a matrix is a piece by itself: it is there where its first row was.
-        """
-        pieces: list[list[int]] = []
-        whole = {product.outputs[0]: product.outputs for product in self.products}
-        size = PIECE
-        for place, (name, arguments) in enumerate(self.code.instructions):
-            if self.rates[place] != rate or name in ("constant", "number", "batch_mean"):
-                continue
-            if place in whole:
-                pieces.append(list(whole[place]))
-                size = PIECE
-            elif place not in self.grouped and place not in self.summed:
-                if size >= PIECE:
-                    pieces.append([])
-                    size = 0
-                pieces[-1].append(place)
-                size += len(arguments)
-        return pieces
-
-    def _lay_out(self) -> None:
-        """Find out which other results must be in memory: those that another function needs."""
-        home = {
-            place: (rate, k)
-            for rate, pieces in self.pieces.items()
-            for k, piece in enumerate(pieces)
-            for place in piece
-        }
-        layout = self.layout
-        layout.scalars = {place: k for k, place in enumerate(layout.means)}
-        room = padded(len(layout.means), self.target.width)  # means are written several at once
-        passed = {*self.code.totals, *(x for x in self.code.outputs if self.rates[x] != EACH)}
-        for place, (name, arguments) in enumerate(self.code.instructions):
-            if name != "batch_mean" and place not in self.summed:
-                here = home.get(place)
-                passed.update(x for x in operands(name, arguments) if home.get(x) != here)
-        for place in sorted(passed & home.keys()):
-            if self.rates[place] != EACH:
-                layout.scalars[place] = room
-                room += 1
-            elif self.code.instructions[place][0] != "input" and place not in layout.vectors:
-                layout.vectors[place] = len(layout.vectors)
-        layout.room = room
-
-    def _means(self) -> list[int]:
-        """Return the places of the means, in the order of the totals as far as they are such.
-
-        The others are in the order of the numbers that they are gradients of: the sweep meets
-        the last of them first.
-        """
-        order = {place: k for k, place in reversed(list(enumerate(self.code.totals)))}
-        means = [p for p, (name, _) in enumerate(self.code.instructions) if name == "batch_mean"]
-        return sorted(means, key=lambda place: (order.get(place, len(order)), -place))
+        self.listed: dict[tuple[int, ...], str] = {}
 
     def module(self) -> tuple[str, Layout]:
         """Return the whole text, and how the memory is laid out."""
+        plan = self.plan
         parts = []
         for rate, kind in ((ONCE, "once"), (EACH, "each"), (AFTER, "after")):
-            for k, piece in enumerate(self.pieces[rate]):
-                function = _Function(self, f"{kind}_{k}", rate, piece)
-                parts.append(function.loops() if piece[0] in self.grouped else function.text())
-            parts.append(self._all(kind, len(self.pieces[rate])))
-        for blocks in (1, BLOCKS):
-            function = _Function(self, f"outer_{blocks}", EACH, [])
-            parts.append(function.outer_loops(blocks))
-        parts.append(self._totals())
-        parts.append(
-            run_function(self.target.width, self.widths, self.layout, len(self.code.outputs))
-        )
-        return "\n".join([*parts, *self.declared.values()]), self.layout
-
-    def _all(self, kind: str, count: int) -> str:
-        """Return a function that calls all functions of a kind."""
-        calls = [f"  call void @{kind}_{k}({ARGUMENTS})" for k in range(count)]
-        head = f"define internal void @{kind}({PARAMETERS}) {{"
-        return "\n".join([head, *calls, "  ret void", "}"])
-
-    def _totals(self) -> str:
-        """Return a function that puts the totals where they are wanted; runs of them at once."""
-        lines: list[str] = []
-        for k, (pointer, start, length) in enumerate(self._runs()):
-            first = self.code.totals[start]
-            lines.append(f"  %to{k} = getelementptr double, ptr %totals, i64 {start}")
-            if pointer == "constant":
-                number = hexadecimal(self.code.instructions[first][1][0])
-                lines.append(f"  store double {number}, ptr %to{k}")
-                continue
-            place = self._source(first)[1]
-            lines.append(f"  %from{k} = getelementptr double, ptr %{pointer}, i64 {place}")
-            lines.append(copy(f"%to{k}", f"%from{k}", str(8 * length)))
-        head = "define internal void @give(ptr %numbers, ptr %scalars, ptr %totals) {"
-        return "\n".join([head, *lines, "  ret void", "}"])
-
-    def _source(self, place: int) -> tuple[str, int]:
-        """Return where the number of a total is: in which part of the memory, and its place."""
-        name, arguments = self.code.instructions[place]
-        if name == "constant":
-            return "constant", 0
-        return (
-            ("numbers", arguments[0])
-            if name == "number"
-            else ("scalars", self.layout.scalars[place])
-        )
-
-    def _runs(self) -> list[tuple[str, int, int]]:
-        """Return which totals lie one after the other: where, the first, and how many."""
-        runs: list[tuple[str, int, int]] = []
-        for k, place in enumerate(self.code.totals):
-            pointer, source = self._source(place)
-            if runs and pointer != "constant":
-                kind, start, length = runs[-1]
-                if (pointer, source - length) == (kind, self._source(self.code.totals[start])[1]):
-                    runs[-1] = (kind, start, length + 1)
+            taped = rate in plan.taped
+            sequence = Tape(plan, kind, rate, self.declared) if taped else _Calls(kind)
+            for k, piece in enumerate(plan.pieces[rate]):
+                if plan.is_on_tape(rate, piece):
+                    sequence.add(piece)
                     continue
-            runs.append((pointer, k, 1))
-        return runs
+                function = _Function(self, f"{kind}_{k}", rate, piece)
+                parts.append(function.loops() if piece[0] in plan.grouped else function.text())
+                sequence.call(f"{kind}_{k}")
+            parts.append(sequence.text())
+        parts.append(_Function(self, "outer", EACH, []).outer_loops())
+        parts.append(self._give())
+        parts.append(
+            run_function(plan.target.width, plan.widths, plan.layout, len(plan.code.outputs))
+        )
+        lists = [_list_of(name, numbers) for numbers, name in self.listed.items()]
+        return "\n".join([*parts, *self.declared.values(), *lists]), plan.layout
+
+    def _give(self) -> str:
+        """Return a function that puts the totals where they are wanted; runs of them at once."""
+        runs: list[list[int]] = []
+        constants: list[float] = []
+        for k, place in enumerate(self.plan.code.totals):
+            base, source = self._source(place, constants)
+            if runs and base == runs[-1][0] and source == runs[-1][1] + runs[-1][3]:
+                runs[-1][3] += 1
+            else:
+                runs.append([base, source, k, 1])
+        head = "define internal void @give(ptr %numbers, ptr %scalars, ptr %totals) {"
+        if not runs:
+            return f"{head} ret void }}"
+        flat = ", ".join(f"i64 {x}" for run in runs for x in run)
+        numbers = ", ".join(f"double {hexadecimal(x)}" for x in constants or [0.0])
+        return f"""
+@runs = internal constant [{4 * len(runs)} x i64] [{flat}]
+@given = internal constant [{len(constants) or 1} x double] [{numbers}]
+{head}
+start:
+  br label %run
+run:
+  %k = phi i64 [0, %start], [%next, %run]
+  %at_base = getelementptr i64, ptr @runs, i64 %k
+  %base = load i64, ptr %at_base, align 8
+  %at_source = getelementptr i64, ptr %at_base, i64 1
+  %source = load i64, ptr %at_source, align 8
+  %at_target = getelementptr i64, ptr %at_base, i64 2
+  %target = load i64, ptr %at_target, align 8
+  %at_length = getelementptr i64, ptr %at_base, i64 3
+  %length = load i64, ptr %at_length, align 8
+  %is_number = icmp eq i64 %base, 0
+  %is_scalar = icmp eq i64 %base, 1
+  %computed = select i1 %is_scalar, ptr %scalars, ptr @given
+  %all = select i1 %is_number, ptr %numbers, ptr %computed
+  %from = getelementptr double, ptr %all, i64 %source
+  %to = getelementptr double, ptr %totals, i64 %target
+  %size = mul i64 %length, 8
+{copy("%to", "%from", "%size")}
+  %next = add i64 %k, 4
+  %more = icmp ult i64 %next, {4 * len(runs)}
+  br i1 %more, label %run, label %end
+end:
+  ret void
+}}"""
+
+    def _source(self, place: int, constants: list[float]) -> tuple[int, int]:
+        """Return where a total is: 0 among the numbers, 1 the scalars, 2 constants; its place."""
+        name, arguments = self.plan.code.instructions[place]
+        if name == "number":
+            return 0, arguments[0]
+        if name != "constant":
+            return 1, self.plan.layout.scalars[place]
+        constants.append(float(arguments[0]))
+        return 2, len(constants) - 1
 
 
-def _uses(code: Code) -> list[int]:
-    """Return how often each result is used."""
-    uses = [0] * len(code.instructions)
-    for name, arguments in code.instructions:
-        for operand in operands(name, arguments):
-            uses[operand] += 1
-    for place in (*code.outputs, *code.totals):
-        uses[place] += 1
-    return uses
+class _Calls:
+    """A function that calls all functions of a kind."""
+
+    def __init__(self, kind: str) -> None:
+        self.lines = [f"define internal void @{kind}({PARAMETERS}) {{"]
+
+    def add(self, places: Sequence[int]) -> None:
+        raise AssertionError("there is no tape")
+
+    def call(self, name: str) -> None:
+        self.lines.append(f"  call void @{name}({ARGUMENTS})")
+
+    def text(self) -> str:
+        return "\n".join([*self.lines, "  ret void", "}"])
+
+
+def _list_of(name: str, numbers: Sequence[int]) -> str:
+    """Return a list of whole numbers that stays the same."""
+    entries = ", ".join(f"i64 {number}" for number in numbers)
+    return f"@{name} = internal constant [{len(numbers)} x i64] [{entries}]"
 
 
 def _tiles(count: int, height: int) -> list[int]:
@@ -288,35 +157,33 @@ def _tiles(count: int, height: int) -> list[int]:
     return [n for n in (height if count >= height else 0, count % height) if n]
 
 
-class _Function:
+class _Function(Body):
     """One function: some instructions, done once or for a block of samples."""
 
     def __init__(self, writer: _Writer, name: str, rate: int, places: list[int]) -> None:
+        plan = writer.plan
+        super().__init__(plan.target, plan.target.width if rate == EACH else 0, writer.declared)
         self.writer = writer
-        self.code = writer.code
+        self.plan = plan
+        self.code = plan.code
         self.name = name
         self.rate = rate
         self.places = places
-        self.width = writer.target.width if rate == EACH else 0
-        self.real = f"<{self.width} x double>" if self.width else "double"
-        self.truth = f"<{self.width} x i1>" if self.width else "i1"
-        self.lines = ["start:"]
-        self.block = "start"
-        self.carried: list[str] = []
-        self.left_over: list[str] = []
         self.names: dict[int, str] = {}
-        self.count = 0
-        self.sums = writer.sums
+        self.indices: dict[tuple[int, int], list[str]] = {}
+        self.sums = plan.sums
 
     def text(self) -> str:
         """Return the function."""
         for place in self.places:
-            fused = self._is_fused(place)
+            fused = self.plan.is_fused(place)
             name, arguments = self.code.instructions[place]
             if name == "input":  # it is read where it is needed
-                if place in self.writer.layout.vectors:
+                if place in self.plan.layout.vectors:
                     self.names[place] = self._input(place)
                     self._pass_on(place)
+            elif name == "scatter":
+                self._scatter(arguments, self.plan.tables[place])
             elif not fused:
                 self.names[place] = self._instruction(name, arguments)
                 self._pass_on(place)
@@ -327,8 +194,8 @@ class _Function:
 
     def loops(self) -> str:
         """Return a function for a matrix times a vector: some rows at a time."""
-        (product,) = [p for p in self.writer.products if p.outputs[0] == self.places[0]]
-        vectors = self.writer.layout.vectors
+        (product,) = [p for p in self.plan.products if p.outputs[0] == self.places[0]]
+        vectors = self.plan.layout.vectors
         source, target = vectors[product.inputs[0]], vectors[product.outputs[0]]
         rows, columns = len(product.outputs), len(product.inputs)
         done = 0
@@ -359,42 +226,154 @@ class _Function:
         for k, total in enumerate(self.left_over):
             self._store_at("vectors", row, target + k, total)
 
-    def outer_loops(self, blocks: int) -> str:
-        """Return a function that adds products of vectors, of some blocks, to the sums."""
-        for outer in self.writer.outers:
-            rows, done = len(outer.left), 0
-            for height in _tiles(rows, 2):
-                count = (rows - done) // height
+    def outer_loops(self) -> str:
+        """Return a function that adds products of vectors to the sums, for so many samples."""
+        blocks = self._new(f"add i64 %count, {self.width - 1}")
+        blocks = self._new(f"udiv i64 {blocks}, {self.width}")
+        for right, target in self.plan.turned.items():
+            self._turn(right, target, blocks)
+        for outer in self.plan.outers:
+            done = 0
+            for height in _tiles(len(outer.left), _OUTER_ROWS):
+                count = (len(outer.left) - done) // height
                 with self._loop("rows", count) as row:
                     row = self._new(f"mul i64 {row}, {height}")
                     row = self._new(f"add i64 {row}, {done}")
-                    self._outer_rows(outer, row, height, blocks)
+                    self._outer_rows(outer, row, height)
                 done += count * height
-        return self._whole()
+        return self._whole(", i64 %count")
 
-    def _outer_rows(self, outer: Outer, row: str, height: int, blocks: int) -> None:
-        """Write the loop over the columns for some rows of a matrix of sums."""
-        vectors = self.writer.layout.vectors
-        left, right = vectors[outer.left[0]], vectors[outer.right[0]]
-        size = len(vectors)
-        factors = [
-            [self._vector_at("vectors", row, left + k + block * size) for block in range(blocks)]
-            for k in range(height)
-        ]
+    def _turn(self, places: tuple[int, ...], target: int, blocks: str) -> None:
+        """Write the numbers of each sample, which lie in one vector each, as a row."""
+        source, size = self.plan.layout.vectors[places[0]], len(self.plan.layout.vectors)
+        width, columns = self.width, len(places)
+        row = padded(columns, width)
+        with self._loop("blocks", blocks) as block:
+            start = self._new(f"mul i64 {block}, {size}")
+            to = self._new(f"mul i64 {block}, {width * row}")
+            to = self._new(f"add i64 {to}, {target}")
+            if columns >= width:
+                with self._loop("tiles", columns // width) as tile:
+                    first = self._new(f"mul i64 {tile}, {width}")
+                    self._turn_tile(start, to, first, source, row, width)
+            if columns % width:
+                self._turn_tile(
+                    start, to, str(columns - columns % width), source, row, columns % width
+                )
+
+    def _turn_tile(
+        self, start: str, to: str, first: str, source: int, row: int, columns: int
+    ) -> None:
+        """Write some columns of a block; what is missing in the last ones is 0."""
+        place = self._new(f"add i64 {start}, {first}")
+        xs = [self._vector_at("vectors", place, source + k) for k in range(columns)]
+        xs += ["zeroinitializer"] * (self.width - columns)
+        at = self._new(f"add i64 {to}, {first}")
+        for lane, x in enumerate(self._transposed(xs)):
+            moved = self._new(f"add i64 {at}, {lane * row}")
+            pointer = self._new(f"getelementptr double, ptr %scalars, i64 {moved}")
+            self.lines.append(f"  store {self.real} {x}, ptr {pointer}, {self._align()}")
+
+    def _transposed(self, xs: list[str]) -> list[str]:
+        """Return the columns of a square matrix: halves change places, then their halves."""
+        width = self.width
+        distance = width // 2
+        while distance:
+            for k in range(width):
+                if not k & distance:
+                    x, y = xs[k], xs[k + distance]
+                    lanes = [lane & distance for lane in range(width)]
+                    upper = [n + width - distance if far else n for n, far in enumerate(lanes)]
+                    lower = [n + width if far else n + distance for n, far in enumerate(lanes)]
+                    xs[k], xs[k + distance] = (
+                        self._shuffled(x, y, upper),
+                        self._shuffled(x, y, lower),
+                    )
+            distance //= 2
+        return xs
+
+    def _shuffled(self, x: str, y: str, lanes: Sequence[int]) -> str:
+        chosen = ", ".join(f"i32 {lane}" for lane in lanes)
+        return self._new(
+            f"shufflevector {self.real} {x}, {self.real} {y}, <{self.width} x i32> <{chosen}>"
+        )
+
+    def _outer_rows(self, outer: Outer, row: str, height: int) -> None:
+        """Write the loops over the columns for some rows of a matrix of sums."""
+        vectors, rest = divmod(len(outer.right), self.width)
         start = self._new(f"mul i64 {row}, {outer.row}")
-        with self._loop("columns", len(outer.right)) as column:
-            xs = [
-                self._vector_at("vectors", column, right + block * size) for block in range(blocks)
-            ]
-            place = self._new(f"add i64 {start}, {column}")
-            for k in range(height):
-                total = self._vector_at("sums", place, outer.first + k * outer.row)
-                for x, factor in zip(xs, factors[k], strict=True):
-                    total = self._add_product(total, x, factor)
-                self._store_at("sums", place, outer.first + k * outer.row, total)
+        done = 0
+        for several in _tiles(vectors, _OUTER_COLUMNS):
+            count = (vectors - done) // several
+            with self._loop("columns", count) as column:
+                column = self._new(f"mul i64 {column}, {several * self.width}")
+                column = self._new(f"add i64 {column}, {done * self.width}")
+                self._outer_tile(outer, row, start, column, (height, several))
+            done += count * several
+        if rest:
+            self._outer_tile(outer, row, start, str(done * self.width), (height, 1), rest)
 
-    def _whole(self) -> str:
-        head = f"define internal void @{self.name}({PARAMETERS}) {{"
+    def _outer_tile(
+        self, outer: Outer, row: str, start: str, column: str, tile: tuple[int, int], rest: int = 0
+    ) -> None:
+        """Write the loop over the samples for some rows and some vectors of columns.
+
+        Args:
+            outer: the matrix.
+            row: the first row.
+            start: where the row begins, as far as it depends on the row.
+            column: the first column.
+            tile: how many rows, and how many vectors of columns.
+            rest: how many numbers there are in the last vector; 0 if it is full.
+        """
+        height, several = tile
+        layout, width = self.plan.layout, self.width
+        left, size = layout.vectors[outer.left[0]], len(layout.vectors) * width
+        source, length = self.plan.turned[outer.right], padded(len(outer.right), width)
+        starts = [f"{self.real} zeroinitializer"] * (height * several)
+        with self._loop("samples", "%count", starts) as sample:
+            at = self._new(f"mul i64 {sample}, {length}")
+            at = self._new(f"add i64 {at}, {column}")
+            xs = []
+            for k in range(several):
+                moved = self._new(f"add i64 {at}, {source + k * width}")
+                pointer = self._new(f"getelementptr double, ptr %scalars, i64 {moved}")
+                xs.append(self._new(f"load {self.real}, ptr {pointer}, {self._align()}"))
+            block = self._new(f"udiv i64 {sample}, {width}")
+            lane = self._new(f"urem i64 {sample}, {width}")
+            place = self._new(f"mul i64 {block}, {size}")
+            place = self._new(f"add i64 {place}, {lane}")
+            first = self._new(f"mul i64 {row}, {width}")
+            place = self._new(f"add i64 {place}, {first}")
+            for n in range(height):
+                moved = self._new(f"add i64 {place}, {(left + n) * width}")
+                pointer = self._new(f"getelementptr double, ptr %vectors, i64 {moved}")
+                factor = self._spread(self._new(f"load double, ptr {pointer}, align 8"))
+                for k, x in enumerate(xs):
+                    total = self.carried[n * several + k]
+                    self.carried[n * several + k] = self._add_product(total, factor, x)
+        totals = self.left_over
+        place = self._new(f"add i64 {start}, {column}")
+        for n in range(height):
+            for k in range(several):
+                offset = outer.first + n * outer.row + k * width
+                self._add_at(place, offset, totals[n * several + k], rest)
+
+    def _add_at(self, place: str, offset: int, x: str, rest: int) -> None:
+        """Add a vector to sums that lie one after the other; of the last one, only the rest."""
+        moved = self._new(f"add i64 {place}, {offset}")
+        pointer = self._new(f"getelementptr double, ptr %scalars, i64 {moved}")
+        before = self._new(f"load {self.real}, ptr {pointer}, align 8")
+        after = self._new(f"fadd {self.real} {before}, {x}")
+        if rest:
+            own = ", ".join(f"i1 {int(lane < rest)}" for lane in range(self.width))
+            after = self._new(
+                f"select {self.truth} <{own}>, {self.real} {after}, {self.real} {before}"
+            )
+        self.lines.append(f"  store {self.real} {after}, ptr {pointer}, align 8")
+
+    def _whole(self, more: str = "") -> str:
+        head = f"define internal void @{self.name}({PARAMETERS}{more}) {{"
         return "\n".join([head, *self.lines, "  ret void", "}"])
 
     def _at(self, base: str, place: str, offset: int) -> str:
@@ -410,70 +389,6 @@ class _Function:
         pointer = self._at(base, place, offset)
         self.lines.append(f"  store {self.real} {x}, ptr {pointer}, {self._align()}")
 
-    @contextmanager
-    def _loop(self, name: str, count: int, carried: Sequence[str] = ()) -> Iterator[str]:
-        """Write a loop around what is written inside; the counter's name is given.
-
-        Args:
-            name: what to call it.
-            count: how often it is gone through, once at least.
-            carried: kinds and first values of results that are carried from round to round:
-                `carried` has their names inside, to be replaced, and `left_over` afterwards.
-        """
-        self.count += 1
-        label = f"{name}{self.count}"
-        before = self.block
-        self.lines += [f"  br label %{label}", f"{label}:"]
-        self.block = label
-        place = len(self.lines)
-        counter = f"%{label}_k"
-        names = [f"%{label}_c{k}" for k in range(len(carried))]
-        outside, self.carried = self.carried, list(names)
-        yield counter
-        after, self.carried = self.carried, outside
-        heads = [f"  {counter} = phi i64 [0, %{before}], [{counter}1, %{self.block}]"]
-        for first, inside, new in zip(carried, names, after, strict=True):
-            kind, _, start = first.rpartition(" ")
-            heads.append(f"  {inside} = phi {kind} [{start}, %{before}], [{new}, %{self.block}]")
-        self.lines[place:place] = heads
-        self.lines += [
-            f"  {counter}1 = add i64 {counter}, 1",
-            f"  {counter}_more = icmp ult i64 {counter}1, {count}",
-            f"  br i1 {counter}_more, label %{label}, label %{label}_end",
-            f"{label}_end:",
-        ]
-        self.block = f"{label}_end"
-        self.left_over = after
-
-    # Writing ----------------------------------------------------------------------------------
-
-    def _new(self, text: str) -> str:
-        """Write an instruction, and return the name of its result."""
-        self.count += 1
-        name = f"%t{self.count}"
-        self.lines.append(f"  {name} = {text}")
-        return name
-
-    def _declare(self, name: str, result: str, *parameters: str) -> str:
-        declared = self.writer.declared
-        declared.setdefault(name, f"declare {result} @{name}({', '.join(parameters)})")
-        return name
-
-    def _call(self, name: str, *xs: str) -> str:
-        """Call a function of numbers."""
-        self._declare(name, self.real, *[self.real] * len(xs))
-        return self._new(f"call {self.real} @{name}({', '.join(f'{self.real} {x}' for x in xs)})")
-
-    def _intrinsic(self, name: str, *xs: str) -> str:
-        kind = f"v{self.width}f64" if self.width else "f64"
-        return self._call(f"llvm.{name}.{kind}", *xs)
-
-    def _pointer(self, base: str, place: int, width: int = 1) -> str:
-        return self._new(f"getelementptr double, ptr %{base}, i64 {place * width}")
-
-    def _align(self) -> str:
-        return f"align {8 * max(self.width, 1)}"
-
     # Operands ---------------------------------------------------------------------------------
 
     def _operand(self, place: int) -> str:
@@ -485,13 +400,13 @@ class _Function:
             return self._spread(self._load("numbers", arguments[0]))
         if place not in self.names:
             found = self._read(place, name)
-            if self.writer.rates[place] != self.rate and self.width:
+            if self.plan.rates[place] != self.rate and self.width:
                 return found
             self.names[place] = found
         return self.names[place]
 
     def _read(self, place: int, name: str) -> str:
-        layout = self.writer.layout
+        layout = self.plan.layout
         if name == "input" and place not in layout.vectors:
             return self._input(place)
         if place in layout.scalars:
@@ -508,25 +423,10 @@ class _Function:
     def _load(self, base: str, place: int) -> str:
         return self._new(f"load double, ptr {self._pointer(base, place)}, align 8")
 
-    def _constant(self, x: float | bool) -> str:
-        text = str(x).lower() if type(x) is bool else hexadecimal(x)
-        kind = "i1" if type(x) is bool else "double"
-        return f"splat ({kind} {text})" if self.width else text
-
-    def _spread(self, number: str, kind: str = "double") -> str:
-        """Return a vector whose entries are all the same number."""
-        if not self.width:
-            return number
-        vector = f"<{self.width} x {kind}>"
-        first = self._new(f"insertelement {vector} poison, {kind} {number}, i64 0")
-        return self._new(
-            f"shufflevector {vector} {first}, {vector} poison, <{self.width} x i32> zeroinitializer"
-        )
-
     def _input(self, place: int) -> str:
         """Return a number of each sample: one from every row of a table."""
-        table, column = self.writer.columns[self.code.instructions[place][1][0]]
-        width = self.writer.widths[table]
+        table, column = self.plan.columns[self.code.instructions[place][1][0]]
+        width = self.plan.widths[table]
         slot = self._new(f"getelementptr ptr, ptr %samples, i64 {table}")
         rows = self._new(f"load ptr, ptr {slot}, align 8")
         if width == 1:
@@ -542,7 +442,7 @@ class _Function:
 
     def _pass_on(self, place: int) -> None:
         """Write a result to memory if another function needs it, or the caller wants it."""
-        layout, name = self.writer.layout, self.names[place]
+        layout, name = self.plan.layout, self.names[place]
         if place not in layout.scalars and place not in layout.vectors:
             return
         if self.code.instructions[place][0] in CONDITIONS:
@@ -553,12 +453,6 @@ class _Function:
         if place in layout.vectors:
             pointer = self._pointer("vectors", layout.vectors[place], self.width)
             self.lines.append(f"  store {self.real} {name}, ptr {pointer}, {self._align()}")
-
-    def _is_fused(self, place: int) -> bool:
-        """Return whether a product is needed for nothing but one sum."""
-        name = self.code.instructions[place][0]
-        used_once = self.writer.uses[place] == 1 and len(self.sums.get(place, ())) == 1
-        return self.rate == EACH and used_once and name in ("multiply", "dot")
 
     def _add_to_sums(self, place: int, fused: bool) -> None:
         """Add a result to the sum over the samples, if its mean is wanted."""
@@ -573,9 +467,9 @@ class _Function:
 
     def _put_out(self, place: int) -> None:
         """Write a result to the row of its output, if the caller wants it."""
-        for k in [k for k, wanted in enumerate(self.code.outputs) if wanted == place]:
+        for k in self.plan.outputs.get(place, ()):
             x = self._operand(place)
-            slot = self._new(f"getelementptr i64, ptr %samples, i64 {len(self.writer.widths)}")
+            slot = self._new(f"getelementptr i64, ptr %samples, i64 {len(self.plan.widths)}")
             length = self._new(f"load i64, ptr {slot}, align 8")
             start = self._new(f"mul i64 {length}, {k}")
             pointer = self._new(f"getelementptr double, ptr %outputs, i64 {start}")
@@ -587,47 +481,9 @@ class _Function:
         """Write an instruction and return the name of its result."""
         if name == "dot":
             return self._dot(arguments, None)
-        xs = [self._operand(place) for place in arguments]
-        if name in _BINARY:
-            return self._new(f"{_BINARY[name]} {self.real} {xs[0]}, {xs[1]}")
-        if name == "sum":
-            total = xs[0]
-            for x in xs[1:]:
-                total = self._new(f"fadd {self.real} {total}, {x}")
-            return total
-        if name == "negative":
-            return self._new(f"fneg {self.real} {xs[0]}")
-        if name in _COMPARISONS:
-            return self._compare(_COMPARISONS[name], *xs)
-        if name in _LOGIC:
-            return self._new(f"{_LOGIC[name]} {self.truth} {xs[0]}, {xs[1]}")
-        if name == "not":
-            return self._new(f"xor {self.truth} {xs[0]}, {self._constant(True)}")
-        if name == "select":
-            return self._select(*xs)
-        if name in ("maximum", "minimum"):
-            return self._extreme("ogt" if name == "maximum" else "olt", *xs)
-        if name in _INTRINSICS:
-            return self._intrinsic(_INTRINSICS[name], *xs)
-        if name == "remainder":
-            return self._remainder(*xs)
-        if name == "floor_divide":
-            return self._floor_divide(*xs)
-        if name == "exp" and self.width and self.writer.target.has_fma:
-            return self._exponential(*xs)
-        return self._library(FUNCTIONS[name], *xs)
-
-    def _compare(self, how: str, x: str, y: str) -> str:
-        return self._new(f"fcmp {how} {self.real} {x}, {y}")
-
-    def _select(self, condition: str, x: str, y: str) -> str:
-        return self._new(f"select {self.truth} {condition}, {self.real} {x}, {self.real} {y}")
-
-    def _extreme(self, how: str, x: str, y: str) -> str:
-        """The larger or smaller of two numbers; nan if either is nan."""
-        is_nan = self._compare("uno", x, x)
-        first = self._new(f"or {self.truth} {self._compare(how, x, y)}, {is_nan}")
-        return self._select(first, x, y)
+        if name == "pick":
+            return self._pick(*arguments)
+        return self._applied(name, [self._operand(place) for place in arguments])
 
     def _dot(self, xys: tuple[int, ...], total: str | None) -> str:
         """Return a sum of products, added to another number if there is one.
@@ -647,84 +503,55 @@ class _Function:
                 total = self._new(f"fadd {self.real} {total}, {chain}")
         return total or self._constant(0.0)
 
-    def _add_product(self, total: str | None, x: str, y: str) -> str:
-        if total is not None and self.writer.target.has_fma:
-            return self._intrinsic("fma", x, y, total)
-        product = self._new(f"fmul {self.real} {x}, {y}")
-        return product if total is None else self._new(f"fadd {self.real} {total}, {product}")
+    # Tables -----------------------------------------------------------------------------------
 
-    def _library(self, name: str, *xs: str) -> str:
-        """Call a function of C's library: of vectors, or for one entry after the other."""
-        if not self.width:
-            return self._call(name, *xs)
-        vector_name = self.writer.target.vector_functions.get(name)
-        if vector_name is not None:
-            return self._call(vector_name, *xs)
-        self._declare(name, "double", *["double"] * len(xs))
-        result = "poison"
-        for lane in range(self.width):
-            entries = [self._new(f"extractelement {self.real} {x}, i64 {lane}") for x in xs]
-            given = ", ".join(f"double {entry}" for entry in entries)
-            number = self._new(f"call double @{name}({given})")
-            result = self._new(f"insertelement {self.real} {result}, double {number}, i64 {lane}")
-        return result
+    def _pick(self, index: int, *xs: int) -> str:
+        """Return one of the call's numbers for each sample: read from where it lies."""
+        places = [self.code.instructions[x][1][0] for x in xs]
+        vector = "poison"
+        for lane, place in enumerate(self._places(index, places)):
+            pointer = self._new(f"getelementptr double, ptr %numbers, i64 {place}")
+            number = self._new(f"load double, ptr {pointer}, align 8")
+            vector = self._new(f"insertelement {self.real} {vector}, double {number}, i64 {lane}")
+        return vector
 
-    def _exponential(self, x: str) -> str:
-        """exp(x), within 1 ulp: 2**k times the power series of exp(r), where x = k log 2 + r.
+    def _scatter(self, arguments: tuple[int, ...], table: dict[int, int]) -> None:
+        """Add numbers to the sums that indices tell: each sample has an entry of its own there."""
+        sums = len(self.plan.layout.means)  # what nobody wants goes behind the last one
+        count = int(self.plan.constant(arguments[0]))
+        sums_of = [table.get(k, sums) * self.width for k in range(count)]
+        for index, x in zip(arguments[1::2], arguments[2::2], strict=True):
+            vector = self._operand(x)
+            for lane, place in enumerate(self._places(index, sums_of)):
+                number = self._new(f"extractelement {self.real} {vector}, i64 {lane}")
+                start = self._new(f"getelementptr double, ptr %sums, i64 {lane}")
+                pointer = self._new(f"getelementptr double, ptr {start}, i64 {place}")
+                before = self._new(f"load double, ptr {pointer}, align 8")
+                after = self._new(f"fadd double {before}, {number}")
+                self.lines.append(f"  store double {after}, ptr {pointer}, align 8")
 
-        Cody and Waite (1980), "Software Manual for the Elementary Functions", chapter 6.
-        """
-        real, whole = self.real, f"<{self.width} x i64>"
-        for bound, how in ((1000.0, "ogt"), (-1000.0, "olt")):  # beyond, it is inf or 0 anyway
-            limit = self._constant(bound)
-            x = self._select(self._compare(how, x, limit), limit, x)
-        scaled = self._new(f"fmul {real} {x}, {self._constant(1.4426950408889634)}")
-        k = self._intrinsic("roundeven", scaled)
-        minus_k = self._new(f"fneg {real} {k}")
-        r = self._intrinsic("fma", minus_k, self._constant(math.log(2.0)), x)
-        r = self._intrinsic("fma", minus_k, self._constant(_LOG2_REST), r)
-        series = self._constant(1.0 / math.factorial(13))
-        for n in range(12, 1, -1):
-            series = self._intrinsic("fma", series, r, self._constant(1.0 / math.factorial(n)))
-        squared = self._new(f"fmul {real} {r}, {r}")
-        above_one = self._intrinsic("fma", squared, series, r)
-        result = self._new(f"fadd {real} {self._constant(1.0)}, {above_one}")
-        k = self._select(self._compare("uno", x, x), self._constant(0.0), k)
-        exponent = self._new(f"fptosi {real} {k} to {whole}")
-        half = self._new(f"ashr {whole} {exponent}, splat (i64 1)")
-        rest = self._new(f"sub {whole} {exponent}, {half}")
-        for part in (half, rest):  # in two steps: 2**k alone may be too large or too small
-            biased = self._new(f"add {whole} {part}, splat (i64 1023)")
-            bits = self._new(f"shl {whole} {biased}, splat (i64 52)")
-            power = self._new(f"bitcast {whole} {bits} to {real}")
-            result = self._new(f"fmul {real} {result}, {power}")
-        return result
+    def _places(self, index: int, places: Sequence[int]) -> list[str]:
+        """Return the places that an index chooses, for one sample after the other."""
+        lanes = self._lanes(index, len(places))
+        first, step = places[0], (places[1] - places[0] if len(places) > 1 else 0)
+        if list(places) == [first + k * step for k in range(len(places))]:
+            steps = [self._new(f"mul i64 {lane}, {step}") for lane in lanes]
+            return [self._new(f"add i64 {lane}, {first}") for lane in steps]
+        listed = self.writer.listed
+        name = listed.setdefault(tuple(places), f"places{len(listed)}")
+        found = [self._new(f"getelementptr i64, ptr @{name}, i64 {lane}") for lane in lanes]
+        return [self._new(f"load i64, ptr {pointer}, align 8") for pointer in found]
 
-    def _remainder(self, x: str, y: str) -> str:
-        """x - y * floor(x / y) with all digits, as Python defines it: with the sign of y."""
-        rest, is_off = self._rest(x, y)
-        return self._select(is_off, self._new(f"fadd {self.real} {rest}, {y}"), rest)
-
-    def _rest(self, x: str, y: str) -> tuple[str, str]:
-        """The remainder with the sign of x, and whether it is off by y."""
-        zero = self._constant(0.0)
-        rest = self._library("fmod", x, y)
-        below, divisor_below = self._compare("olt", rest, zero), self._compare("olt", y, zero)
-        differs = self._new(f"xor {self.truth} {below}, {divisor_below}")
-        nonzero = self._compare("one", rest, zero)
-        return rest, self._new(f"and {self.truth} {differs}, {nonzero}")
-
-    def _floor_divide(self, x: str, y: str) -> str:
-        """floor(x / y), found from the remainder as Python does, so that the two fit together."""
-        zero, one = self._constant(0.0), self._constant(1.0)
-        rest, is_off = self._rest(x, y)
-        multiple = self._new(f"fsub {self.real} {x}, {rest}")
-        quotient = self._new(f"fdiv {self.real} {multiple}, {y}")
-        less = self._new(f"fsub {self.real} {quotient}, {one}")
-        quotient = self._select(is_off, less, quotient)
-        below = self._intrinsic("floor", quotient)
-        above = self._new(f"fsub {self.real} {quotient}, {below}")
-        more = self._new(f"fadd {self.real} {below}, {one}")
-        nearest = self._select(self._compare("ogt", above, self._constant(0.5)), more, below)
-        whole = self._new(f"fdiv {self.real} {x}, {y}")
-        return self._select(self._compare("oeq", y, zero), whole, nearest)
+    def _lanes(self, index: int, count: int) -> list[str]:
+        """Return an index below a count as a whole number, for one sample after the other."""
+        if (index, count) not in self.indices:
+            # Whatever the index is, nothing is read or written but what belongs to the call.
+            above = self._intrinsic("maxnum", self._operand(index), self._constant(0.0))
+            inside = self._intrinsic("minnum", above, self._constant(count - 1.0))
+            whole = f"<{self.width} x i64>"
+            vector = self._new(f"fptosi {self.real} {inside} to {whole}")
+            self.indices[index, count] = [
+                self._new(f"extractelement {whole} {vector}, i64 {lane}")
+                for lane in range(self.width)
+            ]
+        return self.indices[index, count]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from autograd.compiled.arrays import find_numpy
-from autograd.compiled.code import AFTER, EACH, ONCE, Code, operands, primitive_named
+from autograd.compiled.code import AFTER, EACH, MEANS, ONCE, Code, operands, primitive_named
 from autograd.compiled.forms import lowered
 
 BLOCK = 1024  # samples: what is in work fits into the processor's caches
@@ -50,9 +50,9 @@ class NumpyKernel:
             for wanted in (ONCE, EACH, AFTER)
         )
         self.means = [
-            (place, arguments[0])
+            (place, *arguments)
             for place, (name, arguments) in enumerate(self.code.instructions)
-            if name == "batch_mean"
+            if name in MEANS
         ]
         self.functions = [self._function(name) for name, _ in self.code.instructions]
         self.forgotten = self._last_uses(rates)
@@ -76,9 +76,9 @@ class NumpyKernel:
                 self._run(self.each, block, rows, numbers)
                 for k, place in enumerate(self.code.outputs):
                     outputs[start : start + BLOCK, k] = block[place]
-                for k, (_, place) in enumerate(self.means):
-                    sums[k] += block[place].sum()
-            for (place, _), total in zip(self.means, sums, strict=True):
+                for k, (_, place, *entry) in enumerate(self.means):
+                    sums[k] += block[place][int(known[entry[0]])] if entry else block[place].sum()
+            for (place, *_), total in zip(self.means, sums, strict=True):
                 known[place] = total / count
             self._run(self.after, known, (), numbers)
         return outputs, self.numpy.array([known[place] for place in self.code.totals], float)
@@ -94,7 +94,7 @@ class NumpyKernel:
             elif name == "input":
                 table, column = self.columns[arguments[0]]
                 known[place] = rows[table][:, column]
-            elif name != "batch_mean":
+            elif name not in MEANS:
                 known[place] = self.functions[place](*[known[x] for x in arguments])
             for unneeded in self.forgotten[place]:
                 known[unneeded] = None
@@ -111,8 +111,12 @@ class NumpyKernel:
             return lambda *xys: functools.reduce(
                 numpy.add, map(numpy.multiply, xys[: len(xys) // 2], xys[len(xys) // 2 :])
             )
-        if name in ("constant", "number", "input", "batch_mean"):
+        if name in ("constant", "number", "input", *MEANS):
             return lambda x: x
+        if name == "pick":
+            return lambda index, *xs: numpy.take(xs, index.astype(int), mode="clip")
+        if name == "scatter":
+            return self._scattered
         return self._one_by_one(primitive_named(name).evaluate)
 
     def _one_by_one(self, function: Callable[..., float]) -> Callable[..., Any]:
@@ -125,9 +129,16 @@ class NumpyKernel:
 
         return of_arrays
 
+    def _scattered(self, count: float, *pairs: Any) -> Any:
+        """Return a table of sums: each number is added to that of its index."""
+        numpy = self.numpy
+        indices = numpy.concatenate(pairs[::2]).astype(int)
+        numbers = [numpy.broadcast_to(x, pairs[0].shape) for x in pairs[1::2]]
+        return numpy.bincount(indices, numpy.concatenate(numbers), int(count))
+
     def _last_uses(self, rates: Sequence[int]) -> list[list[int]]:
         """Return which results of a sample are not needed any more after each instruction."""
-        kept = {*self.code.outputs, *(place for _, place in self.means)}
+        kept = {*self.code.outputs, *(place for _, place, *_ in self.means)}
         forgotten: list[list[int]] = [[] for _ in self.code.instructions]
         for place in reversed(self.each):
             for operand in set(operands(*self.code.instructions[place])) - kept:

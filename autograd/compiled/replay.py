@@ -7,13 +7,14 @@ from autograd.compiled.code import Code, primitive_named
 from autograd.primitives import pick, where
 from autograd.value import Value
 
-_CONDITIONS: dict[str, Callable[..., bool]] = {
+# What is compared may be part of a function that is being traced.
+_CONDITIONS: dict[str, Callable[..., Any]] = {
     "less": lambda x, y: x < y,
     "less_equal": lambda x, y: x <= y,
-    "equal": lambda x, y: x <= y <= x,
-    "and": lambda x, y: x and y,
-    "or": lambda x, y: x or y,
-    "not": lambda x: not x,
+    "equal": lambda x, y: (x <= y) & (y <= x),
+    "and": lambda x, y: x & y,
+    "or": lambda x, y: x | y,
+    "not": lambda x: not x if isinstance(x, bool) else ~x,
 }
 
 
@@ -44,7 +45,8 @@ def _result(name: str, operands: list[Any]) -> Any:
     if name == "select":
         return where(*operands)
     if name == "pick":
-        return pick(operands[1:], int(operands[0]))
+        index = operands[0]
+        return pick(operands[1:], index if hasattr(index, "__pick__") else int(index))
     if name == "detach":
         return operands[0].detach() if isinstance(operands[0], Value) else operands[0]
     return primitive_named(name)(*operands)

@@ -124,6 +124,21 @@ def numbers_of(options: dict[str, Any]) -> list[float]:
     return [float(x) for x in _flat(options) if not _is_fixed(x)]
 
 
+def settings_of(options: dict[str, Any]) -> dict[str, int]:
+    """Return the places of options among the numbers, if they are one number each.
+
+    >>> settings_of({"betas": (0.9, 0.99), "lr": 0.1, "weight_decay": 0.0, "maximize": False})
+    {'lr': 2}
+    """
+    places, count = {}, 0
+    for name, option in options.items():
+        numbers = numbers_of({name: option})
+        if numbers and isinstance(option, (int, float)):
+            places[name] = count
+        count += len(numbers)
+    return places
+
+
 def _with_numbers(options: dict[str, Any], numbers: Any) -> dict[str, Any]:
     """Return options with stand-ins in the place of their numbers."""
     entries, rebuild = flatten(list(options.values()))

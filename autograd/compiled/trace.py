@@ -4,13 +4,17 @@ The stand-ins are Values without a number. Whatever would need one, such as a br
 recorded: it would be decided once and for all. So it is an error that says what to write instead.
 """
 
+import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
+from weakref import ReferenceType, WeakKeyDictionary
 
 from autograd import modes, primitives, real
-from autograd.compiled.code import Builder, Code, name_of
+from autograd.compiled.code import LEAVES, Builder, Code, name_of
+from autograd.compiled.dots import numbers_in_order, with_dots
+from autograd.compiled.randomness import watched
 from autograd.nested import flatten
 from autograd.primitives import Primitive
 from autograd.sweep import topological_order
@@ -71,7 +75,7 @@ class Traced(Value):
 
     def detach(self) -> Value:
         """Return the same number, through which no gradient flows."""
-        return self.recorder.traced(self.recorder.builder.emit("detach", self.place))
+        return self.recorder.detached(self)
 
     def __lt__(self, other: Any) -> Any:
         return self._compared("less", self, other)
@@ -158,24 +162,18 @@ class Condition:
 
 
 class Recorder:
-    """Turns what is done to stand-ins into code.
-
-    Args:
-        numbers: the leaves whose numbers belong to the call, in order.
+    """Turns what is done to stand-ins into code. Other Values are constants in it.
 
     Attributes:
         builder: the code so far.
-        leaves: all leaves that were met besides, in order.
         indices: how many numbers were picked from by which input.
     """
 
-    def __init__(self, numbers: Sequence[Value] = ()) -> None:
+    def __init__(self) -> None:
         self.builder = Builder()
-        self.leaves: dict[Value, None] = {}
         self.indices: dict[int, int] = {}
-        self._numbers = {leaf: place for place, leaf in enumerate(numbers)}
-        self._places: dict[Value, int] = {}  # of Values that were made before
-        self._depends: list[bool] = []
+        # Of Values that are no stand-ins, as long as somebody else keeps them.
+        self._places: WeakKeyDictionary[Value, int] = WeakKeyDictionary()
 
     def traced(self, place: int) -> Traced:
         """Return a stand-in for the result of an instruction."""
@@ -185,7 +183,7 @@ class Recorder:
         """Record an operation; without a gradient inside `no_grad`."""
         places = [self.place_of(parent) for parent in parents]
         place = self.builder.emit(name_of(primitive), *places)
-        if not modes.current.recording and self._is_dependent(place):
+        if not modes.current.recording:
             place = self.builder.emit("detach", place)
         return self.traced(place)
 
@@ -204,7 +202,7 @@ class Recorder:
 
     def _place_of_value(self, value: Value) -> int:
         """Return the place of a leaf, or of a Value that was made before, with all it needs."""
-        for node in topological_order([value]):
+        for node in [value] if value.is_leaf else topological_order([value]):
             if node in self._places:
                 continue
             if node.primitive is None:
@@ -216,12 +214,7 @@ class Recorder:
         return self._places[value]
 
     def _place_of_leaf(self, leaf: Value) -> int:
-        number = self._numbers.get(leaf)
-        if number is not None:
-            return self.builder.emit("number", number)
-        self.leaves[leaf] = None
-        with modes.switched(tracing=None):
-            return self.builder.constant(leaf.data)
+        return self.builder.constant(_number_of(leaf))
 
     def picked(self, index: Traced, numbers: Sequence[Any]) -> Traced:
         """Return one of several numbers, by an input as their index."""
@@ -236,25 +229,64 @@ class Recorder:
         places = [self.place_of(x) for x in numbers]
         return self.traced(self.builder.emit("pick", index.place, *places))
 
-    def refuse_reading(self) -> NoReturn:
-        """Say that the number of a Value is not to be read: it may be another one later."""
-        refuse("the number of a Value", f"{_BRANCH} in place of a branch, and {_NUMBER}")
+    def detached(self, value: Value) -> Traced:
+        """Return the number of a Value, through which no gradient flows."""
+        return self.traced(self.builder.emit("detach", self.place_of(value)))
+
+    def refuse_reading(self, what: str) -> NoReturn:
+        """Say that a number of a Value is not to be read: it may be another one later."""
+        is_number = what == "number"
+        instead = f"{_BRANCH} in place of a branch, and {_NUMBER}" if is_number else _SWEEP
+        refuse(f"the {what} of a Value", instead)
+
+    def refuse_setting(self) -> NoReturn:
+        """Say that a Value is not to be given another number."""
+        refuse("setting a number of a Value", "compute a new Value")
 
     def refuse_sweep(self) -> NoReturn:
         """Say that there is no graph to sweep through."""
         refuse("a sweep inside a compiled function", _SWEEP)
 
-    def _is_dependent(self, place: int) -> bool:
-        """Return whether a gradient could flow through the result of an instruction."""
-        depends = self._depends
-        for name, arguments in self.builder.instructions[len(depends) :]:
-            if name in ("input", "number"):
-                depends.append(True)
-            elif name in ("constant", "detach"):
-                depends.append(False)
-            else:
-                depends.append(any(depends[x] for x in arguments))
-        return depends[place]
+    def refuse_random(self, origin: str) -> NoReturn:
+        """Say that random numbers would be drawn once.
+
+        Args:
+            origin: where they come from.
+        """
+        raise TracingError(
+            f"the function does something else each time it is run: random numbers ({origin}), "
+            "such as those of a Dropout in training, would be drawn once, when it is compiled; "
+            "call model.eval() before, or give the numbers to the function as inputs"
+        )
+
+
+class _FunctionRecorder(Recorder):
+    """A recorder of a function of the user's, which notes what leaves it closes over.
+
+    Whether a leaf is one, and may have another number at the next call, or was made by the
+    function itself, such as the 2 in ``2 * x``, shows when the function has returned: then
+    nobody keeps those that it has made. Until then all are numbers of the call.
+
+    Attributes:
+        leaves: those that were met, in order, as long as somebody keeps them.
+        numbers: the numbers that they had.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.leaves: list[ReferenceType[Value]] = []
+        self.numbers: list[float] = []
+
+    def _place_of_leaf(self, leaf: Value) -> int:
+        self.leaves.append(ReferenceType(leaf))
+        self.numbers.append(_number_of(leaf))
+        return self.builder.emit("number", len(self.leaves) - 1)
+
+
+def _number_of(leaf: Value) -> float:
+    """Return a leaf's number, which can't be asked for while a function is traced."""
+    with modes.switched(tracing=None):
+        return leaf.data
 
 
 @contextmanager
@@ -284,66 +316,88 @@ class Trace:
 
 
 def trace(f: Callable[..., Any], arguments: Sequence[Any]) -> Trace:
-    """Run a function on stand-ins for numbers and return what it does.
+    """Run a function on stand-ins for numbers, once, and return what it does.
 
-    It is run three times: to see which Values it closes over, to record it, and to see that it
-    does the same again.
+    Whatever else than Values it uses is what it is now: floats, the time, what is in a file.
 
     Args:
         f: a function of numbers or nested sequences of numbers.
         arguments: examples, of which nothing counts but how they are nested.
 
     Raises:
-        TracingError: if f does what would be decided once and for all by a number.
+        TracingError: if f does what would be decided once and for all: by a number that is known
+            only when it is called, or by random numbers from a generator of Python's or NumPy's
+            that everybody shares or that it can reach.
     """
-    leaves = list(_run(f, arguments, [])[1].leaves)
-    numbers = sorted(leaves, key=lambda leaf: not leaf.requires_grad)
-    traced, recorder = _run(f, arguments, numbers)
-    if _run(f, arguments, numbers)[0].code != traced.code:
-        raise TracingError(
-            "the function does something else each time it is run: random numbers, such as those "
-            "of a Dropout in training, would be drawn once, when it is compiled; call model.eval() "
-            "before, or give the numbers to the function as inputs"
-        )
-    return _without_unused(traced, numbers, recorder)
+    (recorder, outputs, shape), drawn = watched(f, lambda: _run(f, arguments))
+    if drawn is not None:  # it may have been another thread, but not twice
+        (recorder, outputs, shape), drawn = watched(f, lambda: _run(f, arguments))
+    if drawn is not None:
+        recorder.refuse_random(drawn)
+    gc.collect(1)  # what the function has made and still holds itself, in a cycle
+    leaves = [reference() for reference in recorder.leaves]
+    code = _with_constants(recorder, outputs, leaves)
+    return _without_unused(code, leaves, shape, recorder.indices)
 
 
 def _run(
-    f: Callable[..., Any], arguments: Sequence[Any], numbers: Sequence[Value]
-) -> tuple[Trace, Recorder]:
-    """Run a function on stand-ins once, and return what it did and how that was recorded."""
-    recorder = Recorder(numbers)
+    f: Callable[..., Any], arguments: Sequence[Any]
+) -> tuple[_FunctionRecorder, tuple[int, ...], tuple[int, ...]]:
+    """Run a function on stand-ins; return the record, where its results are, and their shape."""
+    recorder = _FunctionRecorder()
     flat, rebuild = flatten(list(arguments))
     inputs = [recorder.traced(recorder.builder.emit("input", k)) for k in range(len(flat))]
     with recording(recorder):
         result = f(*rebuild(inputs))
-        entries, _ = flatten(result)
         shape = _shape(result)
-        outputs = tuple(recorder.place_of(x) for x in entries)
-    code = Code(tuple(recorder.builder.instructions), outputs)
-    return Trace(code, [], [], shape, recorder.indices), recorder
+        return recorder, tuple(recorder.place_of(x) for x in flatten(result)[0]), shape
 
 
-def _without_unused(traced: Trace, numbers: Sequence[Value], recorder: Recorder) -> Trace:
-    """Return a trace whose numbers are the parameters, and the constants that were met again.
+def _with_constants(
+    recorder: _FunctionRecorder, outputs: Sequence[int], leaves: Sequence[Value | None]
+) -> Code:
+    """Return the code that was recorded, with constants for the leaves that nobody keeps."""
+    builder = Builder()
+    places: list[int] = []
+    depends: list[bool] = []  # whether a gradient could flow through a result
+    for name, arguments in recorder.builder.instructions:
+        if name == "number" and leaves[arguments[0]] is None:
+            place, depending = builder.constant(recorder.numbers[arguments[0]]), False
+        elif name in LEAVES:
+            place, depending = builder.copy((name, arguments), places), name != "constant"
+        elif name == "detach" and not depends[arguments[0]]:
+            place, depending = places[arguments[0]], False
+        else:
+            place = builder.copy((name, arguments), places)
+            depending = name != "detach" and any(depends[x] for x in arguments)
+        places.append(place)
+        depends.append(depending)
+    code = Code(tuple(builder.instructions), tuple(places[place] for place in outputs))
+    return code.without_dead_code()
 
-    Other constants were made by the function itself, and are in the code.
+
+def _without_unused(
+    code: Code, leaves: Sequence[Value | None], shape: tuple[int, ...], indices: dict[int, int]
+) -> Trace:
+    """Return a trace of the leaves that the code uses: first the parameters, then the others.
+
+    They are in the order in which operations take them, so that a row of weights lies in a row.
     """
-    code = traced.code.without_dead_code()
-    used = {x for name, (x, *_) in code.instructions if name == "number"}
-    kept = sorted(used)
-    moved = {old: new for new, old in enumerate(kept)}
+    used = numbers_in_order(with_dots(code))
+    kept = {k: leaf for k in used if (leaf := leaves[k]) is not None}
+    parameters = [k for k, leaf in kept.items() if leaf.requires_grad]
+    held = [k for k, leaf in kept.items() if not leaf.requires_grad]
+    moved = {old: new for new, old in enumerate(parameters + held)}
     instructions = tuple(
         (name, (moved[arguments[0]],)) if name == "number" else (name, arguments)
         for name, arguments in code.instructions
     )
-    leaves = [numbers[place] for place in kept]
     return Trace(
         Code(instructions, code.outputs),
-        [leaf for leaf in leaves if leaf.requires_grad],
-        [leaf for leaf in leaves if not leaf.requires_grad],
-        traced.shape,
-        recorder.indices,
+        [kept[k] for k in parameters],
+        [kept[k] for k in held],
+        shape,
+        indices,
     )
 
 

@@ -1,9 +1,9 @@
 """Which module made which node of a graph: a tree of boxes, one per module."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from autograd.formula import visible
 from autograd.grouping import OUTSIDE, Group
@@ -11,22 +11,113 @@ from autograd.sweep import topological_order
 from autograd.value import Value
 
 
+def inside(node: Value) -> list[Value]:
+    """Return the graph in a node that stands for one, such as a compiled function's call.
+
+    It begins at the node's parents, which are not in it, and its last node has the same number.
+    """
+    if not can_open(node):
+        return []
+    function: Any = node.primitive
+    nodes: list[Value] = function.inside(node.parents, node.grad)
+    return nodes
+
+
+def can_open(node: Value) -> bool:
+    """Return whether a node stands for a graph."""
+    return hasattr(node.primitive, "inside")
+
+
+class Call(NamedTuple):
+    """What to call a node that stands for a graph.
+
+    Attributes:
+        number: its own one among those of its graph.
+        name: the function's, with a number behind it from the second call on.
+        operations: how many are in it.
+    """
+
+    number: int
+    name: str
+    operations: int
+
+
 class Graph:
     """A graph whose nodes are called by their place in topological order.
+
+    Args:
+        roots: its outputs.
+        opened: nodes that stand for a graph, such as a compiled function's call, which is to be a
+            part of this one.
+        only: leave out all other nodes (default: none).
 
     Attributes:
         nodes: all nodes, parents before children.
         parents: the places of every node's parents.
         edges: how many edges there are.
         outputs: the places of the roots.
+        insides: the places of the nodes in an opened one, of which it is the last.
     """
 
-    def __init__(self, roots: Sequence[Value]) -> None:
-        self.nodes = topological_order(roots)
-        places = {node: place for place, node in enumerate(self.nodes)}
-        self.parents = [tuple([places[p] for p in node.parents]) for node in self.nodes]
+    def __init__(
+        self,
+        roots: Sequence[Value],
+        opened: Collection[Value] = (),
+        only: Collection[Value] | None = None,
+    ) -> None:
+        self.nodes: list[Value] = []
+        self.insides: dict[Value, list[int]] = {}
+        self._made: dict[Value, Value] = {}
+        for node in topological_order(roots):
+            if only is None or node in only:
+                if node in opened:
+                    self._open(node)
+                self.nodes.append(node)
+        self._places = places = {node: place for place, node in enumerate(self.nodes)}
+        self.parents = [
+            tuple([places[p] for p in self.made(node).parents if p in places])
+            for node in self.nodes
+        ]
         self.edges = sum(map(len, self.parents))
-        self.outputs = frozenset(places[root] for root in roots)
+        self.outputs = frozenset(places[root] for root in roots if root in places)
+
+    def made(self, node: Value) -> Value:
+        """Return the node that tells how a node was made: itself, or the last one inside it."""
+        return self._made.get(node, node)
+
+    def partials(self, place: int) -> tuple[float, ...]:
+        """Return the local derivatives of a node, in the order of its parents."""
+        node = self.made(self.nodes[place])
+        if len(self.parents[place]) == len(node.partials):
+            return node.partials
+        edges = zip(node.parents, node.partials, strict=True)
+        return tuple(partial for parent, partial in edges if parent in self._places)
+
+    def _open(self, node: Value) -> None:
+        """Add what is inside a node, but for the last node, for which this one stands."""
+        inner = inside(node)
+        if inner:
+            start = len(self.nodes)
+            self.nodes += inner[:-1]
+            self.insides[node] = list(range(start, start + len(inner)))
+            self._made[node] = inner[-1]
+
+    @cached_property
+    def calls(self) -> dict[Value, Call]:
+        """The nodes that stand for a graph, and what to call them."""
+        counts: Counter[str] = Counter()
+        calls: dict[Value, Call] = {}
+        for node in filter(can_open, self.nodes):
+            function: Any = node.primitive
+            name = visible(function.name)
+            counts[name] += 1
+            name = name if counts[name] == 1 else f"{name} {counts[name]}"
+            calls[node] = Call(len(calls), name, function.operations)
+        return calls
+
+    def closed_call(self, node: Value) -> Call | None:
+        """Return what to call a node, if it stands for a graph and is not open."""
+        return self.calls[node] if can_open(node) and node not in self.insides else None
 
     @cached_property
     def users(self) -> list[list[int]]:
@@ -39,12 +130,12 @@ class Graph:
 
 
 class Box:
-    """What one module made.
+    """What one module made, or one call of a compiled function.
 
     Attributes:
-        kind: the name of the module's class; empty for the outermost box, which holds all others
-            and what no module has made.
-        maker: a weak reference to the module.
+        kind: the name of the module's class, or of the function; empty for the outermost box,
+            which holds all others and what no module has made.
+        maker: a weak reference to the module; None for a function.
         outer: the box in which this one is; None for the outermost.
         inner: the boxes in this one.
         own: the places of the nodes that are in this box, but in no inner one.
@@ -102,14 +193,27 @@ def box_tree(graph: Graph) -> Box:
     boxes = _Boxes()
     owners = _owners(graph, boxes)
     homes = _homes(boxes.outermost)
+    opened = _opened(graph, owners)
     for place, node in enumerate(graph.nodes):
         box = owners[place] if node.primitive is not None else homes.get(node, owners[place])
-        box.own.append(place)
+        opened.get(place, box).own.append(place)
     _put_in_order(boxes.outermost)
     _name_boxes(boxes.outermost, graph)
     for number, box in enumerate(boxes.outermost.all_boxes()):
         box.number = number
     return boxes.outermost
+
+
+def _opened(graph: Graph, owners: Sequence[Box]) -> dict[int, Box]:
+    """Return boxes for the opened nodes, by the places of all nodes in them."""
+    opened: dict[int, Box] = {}
+    for node, places in graph.insides.items():
+        around = owners[places[-1]]
+        box = Box(node.op, outer=around)
+        box.name = box.full_name = graph.calls[node].name
+        around.inner.append(box)
+        opened.update(dict.fromkeys(places, box))
+    return opened
 
 
 class _Boxes:
@@ -195,12 +299,14 @@ def _put_in_order(outermost: Box) -> None:
 def _name_boxes(outermost: Box, graph: Graph) -> None:
     kinds: Counter[str] = Counter()
     for top in outermost.inner:
+        if top.maker is None:
+            continue
         kinds[top.kind] += 1
         number = kinds[top.kind]
         top.name = top.full_name = top.kind if number == 1 else f"{top.kind} {number}"
         paths = _paths(top.module)
         for box in reversed(list(top.all_boxes())):  # inner ones first
-            if box is not top:
+            if box is not top and box.maker is not None:
                 path = visible(paths.get(id(box.module), "")) or _path_in_labels(box, graph)
                 box.name, box.full_name = path, f"{top.name}.{path}"
         order = {path: place for place, path in enumerate(paths.values())}

@@ -20,7 +20,8 @@ def bundled(
 ) -> list[Bundle]:
     """Return bundles of nodes, every node in exactly one.
 
-    Outputs, and nodes to which the user has given a label, stay alone if they are few.
+    Outputs, nodes to which the user has given a label, and calls of compiled functions stay
+    alone if they are few.
 
     Args:
         graph: the graph.
@@ -43,12 +44,16 @@ def bundled(
 
 
 def _landmarks(graph: Graph, places: Sequence[int]) -> set[int]:
-    """Return the outputs, the labelled operations and the labelled inputs, where they are few."""
+    """Return what is of interest by itself, where there are few of its kind.
+
+    Outputs, labelled operations, labelled inputs, and nodes that stand for a graph.
+    """
     outputs = [place for place in places if place in graph.outputs]
     labelled = [place for place in places if graph.nodes[place].label]
     operations = [place for place in labelled if graph.parents[place]]
     inputs = [place for place in labelled if not graph.parents[place]]
-    few = [some for some in (outputs, operations, inputs) if len(some) <= _LANDMARKS]
+    calls = [place for place in places if graph.closed_call(graph.nodes[place])]
+    few = [some for some in (outputs, operations, inputs, calls) if len(some) <= _LANDMARKS]
     return {place for some in few for place in some}
 
 

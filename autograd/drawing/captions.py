@@ -19,6 +19,8 @@ def caption(item: Item) -> list[str]:
     >>> caption(Item(graph, [0, 1], [], box_tree(graph)))
     ['1 × negative', 'and 1 parameter', 'mean |grad| 0']
     """
+    if item.call is not None:
+        return [item.call.name, f"compiled · {counted(item.call.operations, 'operation')}"]
     lines = _of_boxes(item) if item.boxes else _of_bundle(item)
     if item.is_neighbour:
         return lines[:1]
@@ -48,7 +50,8 @@ def _of_boxes(item: Item) -> list[str]:
         kinds = Counter(box.kind for box in item.boxes)
         name = ", ".join(f"{count:,} × {visible(kind)}" for kind, count in kinds.items())
         return [name, *_range(item.boxes), *sizes]
-    own_kind = [] if first.name == first.kind else [visible(first.kind)]
+    is_named = first.name == first.kind or first.maker is None
+    own_kind = [] if is_named else [visible(first.kind)]
     return [first.name, " · ".join(own_kind + sizes[:-1]), sizes[-1]]
 
 

@@ -123,8 +123,11 @@ class _View:
         graph = overview.graph
         singles = [item.members[0] for item in overview.items if item.is_single]
         named = {parent for place in singles for parent in graph.parents[place]} | set(singles)
+        self.graph = graph
         self.nodes = graph.nodes
-        self.names = Names([graph.nodes[place] for place in sorted(named)])
+        in_order = [graph.nodes[place] for place in sorted(named)]
+        self.named = set(in_order)
+        self.names = Names(in_order)
         self.palette = palette
         self.largest_gradient = _largest_gradient(overview)
         self.roots = {graph.nodes[place] for place in graph.outputs}
@@ -137,7 +140,8 @@ class _View:
 
     def item(self, item: Item) -> dict[str, str]:
         """Return the DOT attributes of a node, a bundle or a collapsed box."""
-        return self.box(self.nodes[item.members[0]]) if item.is_single else self.group(item)
+        attributes = self.node(item) if item.is_single else self.group(item)
+        return attributes | {"class": item.key} if item.key else attributes  # a page looks for it
 
     def group(self, item: Item) -> dict[str, str]:
         """Return the DOT attributes of a bundle or a collapsed box."""
@@ -159,15 +163,14 @@ class _View:
         }
         if item.is_neighbour:
             attributes |= {"style": "dashed", "fillcolor": colours.background}
-        if len(item.boxes) == 1:
-            attributes["class"] = f"box-{item.boxes[0].number}"  # by which a page finds it
         return attributes
 
     def frame(self, box: Box) -> dict[str, str]:
         """Return the DOT attributes of the frame around an open box."""
         muted = self.palette.muted
         name = f"<b>{_font(cut(box.name), muted)}</b>"
-        own_kind = "" if box.name == box.kind else _font(f" · {box.kind}", muted, _SMALL)
+        is_named = box.name == box.kind or box.maker is None
+        own_kind = "" if is_named else _font(f" · {box.kind}", muted, _SMALL)
         return {
             "label": f"<{name}{own_kind}>",
             "tooltip": tooltip(box.full_name),
@@ -201,6 +204,15 @@ class _View:
         if link.count > 1 and self.counting:
             attributes["label"] = f"<{_font(f'×{link.count:,}', self.palette.muted)}>"
         return attributes
+
+    def node(self, item: Item) -> dict[str, str]:
+        """Return the DOT attributes of a node; one that can be opened is a folder."""
+        node = self.nodes[item.members[0]]
+        attributes = self.box(node)
+        if item.call is None:
+            return attributes
+        peripheries = {"peripheries": "2"} if node in self.roots else {}
+        return attributes | _SHAPES["module"] | peripheries
 
     def box(self, node: Value) -> dict[str, str]:
         """Return the DOT attributes of a node."""
@@ -241,13 +253,22 @@ class _View:
         """Return the operation, in full if it is short; for a leaf, its kind."""
         if node.primitive is None:
             return kind(node)
-        operation = self.names.operation(node)
-        return operation if len(operation) <= _LONGEST_TEXT else node.op
+        call = self.graph.closed_call(node)
+        if call is not None:
+            return f"{call.name} · {counted(call.operations, 'operation')}"
+        operation = self.operation(node)
+        return operation if len(operation) <= _LONGEST_TEXT else self.graph.made(node).op
+
+    def operation(self, node: Value) -> str:
+        """Return the operation that made a node; its symbol, if not all parents are named."""
+        made = self.graph.made(node)
+        is_whole = all(parent in self.named for parent in made.parents)
+        return self.names.operation(made) if is_whole else made.op
 
     def description(self, node: Value) -> str:
         """Return what a box has no room for: the whole name and all digits."""
         gradient = f"\ngrad = {node.grad!r}" if node.requires_grad else ""
-        operation = self.names.operation(node) or self.origin(node)
+        operation = self.operation(node) or self.origin(node)
         return f"{self.names[node]}\n{operation}\ndata = {node.data!r}{gradient}"
 
     def arrow(self, node: Value, parent: Value, partial: float) -> dict[str, str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from autograd.drawing.boxes import Box, Graph, kind
+from autograd.drawing.boxes import Box, Call, Graph, kind
 from autograd.drawing.bundles import bundled
 from autograd.value import Value
 
@@ -75,6 +75,20 @@ class Item:
         """Whether it is a node, drawn as such."""
         return not self.boxes and len(self.members) == 1
 
+    @property
+    def call(self) -> Call | None:
+        """What to call it, if it is a node that stands for a graph and is not open."""
+        node = self.graph.nodes[self.members[0]]
+        return self.graph.closed_call(node) if self.is_single else None
+
+    @property
+    def key(self) -> str:
+        """By what a page finds it in other pictures; empty if it can't be opened."""
+        if self.call is not None:
+            return f"call-{self.call.number}"
+        is_box = len(self.boxes) == 1 and self.boxes[0].outer is not None
+        return f"box-{self.boxes[0].number}" if is_box else ""
+
     @cached_property
     def operations(self) -> list[int]:
         """The places of the operations in it."""
@@ -134,7 +148,7 @@ class Overview:
             if {number[parent] for parent in parents} <= {user}:
                 continue
             node = self.graph.nodes[place]
-            for parent, partial in zip(parents, node.partials, strict=True):
+            for parent, partial in zip(parents, self.graph.partials(place), strict=True):
                 pair = number[parent], user
                 if self._is_shown(*pair):
                     if pair not in links:
@@ -224,6 +238,32 @@ def inside(whole: Overview, box: Box, most: int) -> Overview:
     ]
     frames = [box, *found.frames]
     return Overview(graph, whole.outermost, found.items + neighbours, frames)
+
+
+def inside_call(graph: Graph, place: int, most: int) -> Overview | None:
+    """Return what to show of the graph that a node stands for, and what it is connected with.
+
+    Args:
+        graph: the graph in which it is one node.
+        place: that of the node.
+        most: how many items it may have.
+
+    Returns:
+        None if there is nothing to be seen in it.
+    """
+    node = graph.nodes[place]
+    users = [graph.nodes[user] for user in graph.users[place]]
+    part = Graph(users or [node], opened=[node], only={node, *users, *node.parents})
+    if node not in part.insides:
+        return None
+    part.calls = graph.calls
+    outermost = Box()
+    box = Box(node.op, outer=outermost)
+    box.name = box.full_name = graph.calls[node].name
+    box.own = part.insides[node]
+    outermost.inner = [box]
+    outermost.own = sorted(set(range(len(part.nodes))) - set(box.own))
+    return inside(overview(part, outermost, most), box, most)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from autograd.drawing.captions import caption
-from autograd.drawing.overview import Overview, inside
+from autograd.drawing.overview import Item, Overview, inside, inside_call
 from autograd.drawing.palette import DARK, LIGHT, Palette
 from autograd.drawing.render import render_svgs
 from autograd.drawing.svg import finish
@@ -19,16 +19,16 @@ _MOST_ITEMS = 60  # in an opened box
 
 @dataclass(frozen=True)
 class OpenedBox:
-    """A picture of what is in a collapsed box.
+    """A picture of what is in a collapsed box, or in a node that stands for a graph.
 
     Attributes:
-        number: that of the box.
+        key: its own one, by which the page finds it in other pictures.
         name: what it is called.
         content: what is in it, in words.
         dot: the picture in DOT.
     """
 
-    number: int
+    key: str
     name: str
     content: str
     dot: str
@@ -45,19 +45,29 @@ def opened_boxes(whole: Overview, write: Callable[[Overview], str]) -> list[Open
     """
     if len(whole.graph.nodes) > _MOST_NODES:
         return []
-    opened: dict[int, OpenedBox] = {}
+    opened: dict[str, OpenedBox] = {}
     waiting = [(whole, item) for item in whole.items]
     for around, item in waiting:
         if len(opened) == _MOST_PICTURES:
             break
-        if len(item.boxes) == 1 and item.boxes[0].outer and item.boxes[0].number not in opened:
-            part = inside(around, item.boxes[0], _MOST_ITEMS)
-            number = item.boxes[0].number
+        part = None if item.key in ("", *opened) else _inside(around, item)
+        if part is not None:
             name, *content = caption(item)
             words = ", ".join(content).replace(" · ", ", ")
-            opened[number] = OpenedBox(number, name, words, write(part))
+            opened[item.key] = OpenedBox(item.key, name, words, write(part))
             waiting += [(part, inner) for inner in part.items if not inner.is_neighbour]
-    return [opened[number] for number in sorted(opened)]
+    return sorted(opened.values(), key=lambda box: _order(box.key))
+
+
+def _inside(around: Overview, item: Item) -> Overview | None:
+    if item.call is not None:
+        return inside_call(item.graph, item.members[0], _MOST_ITEMS)
+    return inside(around, item.boxes[0], _MOST_ITEMS)
+
+
+def _order(key: str) -> tuple[str, int]:
+    kind, _, number = key.partition("-")
+    return kind, int(number)
 
 
 def page(title: str, theme: str, dot: str, boxes: Sequence[OpenedBox]) -> str:
@@ -106,7 +116,7 @@ def page(title: str, theme: str, dot: str, boxes: Sequence[OpenedBox]) -> str:
 
 
 def _details(box: OpenedBox, svg: str) -> str:
-    return f"""<details id="box-{box.number}">
+    return f"""<details id="{box.key}">
 <summary><b>{html.escape(box.name)}</b> {html.escape(box.content)}</summary>
 <div class="picture" tabindex="0">
 {svg}
@@ -138,6 +148,7 @@ def _colours(theme: str) -> str:
 
 def _page_colours(palette: Palette) -> str:
     return (
+        f":root {{ color-scheme: {'dark' if palette is DARK else 'light'}; }}\n"
         f"body {{ background: {palette.background}; color: {palette.text}; }}\n"
         f"details {{ border: 1px solid {palette.edge}; }}\n"
         f".hint {{ color: {palette.muted}; }}\n"
@@ -188,7 +199,8 @@ _LEGEND = (
     "Each box has three lines: the name, the operation, the number and its gradient. "
     "Parameters have a folded corner, inputs have two plugs, constants are dashed, "
     "operations rounded, outputs have a double outline. "
-    "A folder holds what one module made, a block many nodes that were put together. "
+    "A folder holds what one module made, or what a compiled function does in one call; a block "
+    "many nodes that were put together. "
     "The deeper the colour of a box, the larger its gradient, a shade for each doubling; "
     "▲ marks a positive one, ▼ a negative one. "
     "A box with nan or inf is red with a thick outline and a ⚠. "

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from autograd import primitives
-from autograd.drawing.boxes import Box, Graph, box_tree
+from autograd.drawing.boxes import Box, Call, Graph, box_tree
 from autograd.drawing.captions import counted
 from autograd.drawing.dot import cut, write_dot
 from autograd.drawing.overview import EDGES_PER_ITEM, Overview, everything, overview
@@ -149,10 +149,14 @@ def draw(
     other nodes, those put together that do the same. They tell the mean size of the gradients
     of their parameters, or else of their operations. In a page (.html) a click opens a folder.
 
+    A call of a compiled function is one node, drawn as a folder too: opened, it shows the graph
+    that the function stands for, with the numbers and gradients of this call.
+
     Args:
         root: a Value or nested sequences of Values, the outputs.
         detail: which folders to open: the names of modules, such as "layers.0.neurons.3", or the
-            labels of nodes in them; "all" shows all nodes.
+            labels of nodes in them; of compiled functions, or of one call, such as "loss 2";
+            "all" shows all nodes, those in calls of compiled functions left out.
         direction: "LR" draws from left to right, "TB" from top to bottom.
         theme: "light", "dark", or "auto": an SVG or HTML follows the reader's preference, all
             else is light.
@@ -180,8 +184,13 @@ def draw(
             f"the graph has {len(graph.nodes):,} nodes and {graph.edges:,} edges, which takes "
             "minutes to look through: draw a part of it, such as the loss of one sample"
         )
+    names = [detail] if isinstance(detail, str) else list(detail or ())
+    calls = [node for node, call in graph.calls.items() if _is_called(node, call, names)]
+    if calls:
+        graph = Graph(roots, opened=calls)
+        _check_opened(graph, calls)
     outermost = box_tree(graph)
-    shown = _shown(graph, outermost, detail, max_nodes)
+    shown = _shown(graph, outermost, names, max_nodes)
     if derivatives is None:
         derivatives = len(shown.items) <= _FEW and not shown.is_collapsed
 
@@ -191,14 +200,25 @@ def draw(
     return Picture(write(shown), _title(roots, shown), theme, opened_boxes(shown, write))
 
 
-def _shown(
-    graph: Graph, outermost: Box, detail: str | Iterable[str] | None, max_nodes: int | None
-) -> Overview:
+def _is_called(node: Value, call: Call, names: Sequence[str]) -> bool:
+    """Return whether a node that stands for a graph, or all calls of its function, are named."""
+    return not {node.op, node.label, call.name}.isdisjoint(names)
+
+
+def _check_opened(graph: Graph, calls: Sequence[Value]) -> None:
+    for node in calls:
+        if node not in graph.insides:
+            call = graph.calls[node]
+            raise ValueError(
+                f"{call.name} can't be opened in a picture: "
+                f"{counted(call.operations, 'operation')} are "
+                f"{'too many' if call.operations else 'nothing to see'}"
+            )
+
+
+def _shown(graph: Graph, outermost: Box, names: Sequence[str], max_nodes: int | None) -> Overview:
     """Return what to show of a graph."""
-    if detail is None:
-        return overview(graph, outermost, max_nodes or _MOST)
-    if detail != "all":
-        names = [detail] if isinstance(detail, str) else list(detail)
+    if "all" not in names:
         opened = [box for name in names for box in _boxes_called(name, graph, outermost)]
         return overview(graph, outermost, max_nodes or _MOST, opened)
     most = max_nodes or _MOST_OF_ALL
@@ -216,6 +236,9 @@ def _boxes_called(name: str, graph: Graph, outermost: Box) -> list[Box]:
     """Return the boxes with a name, or those with a node of this label."""
     boxes = list(outermost.all_boxes())
     found = [box for box in boxes if box.outer and name in (box.name, box.full_name)]
+    found += [
+        box for box in boxes if box.outer and box.maker is None and name == box.kind != box.name
+    ]
     found = found or [
         box for box in boxes if any(graph.nodes[place].label == name for place in box.own)
     ]

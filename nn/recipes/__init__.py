@@ -8,23 +8,30 @@ from nn.recipes.digits import Digits
 from nn.recipes.iris import Iris
 from nn.recipes.linear import Linear
 from nn.recipes.moons import Moons
+from nn.recipes.names import Names
 from nn.recipes.recipe import Data, Recipe, Result, Settings
 from nn.recipes.xor import Xor
 
 RECIPES: dict[str, Recipe] = {
-    recipe.name: recipe for recipe in (Linear(), Xor(), Moons(), Iris(), Digits())
+    recipe.name: recipe for recipe in (Linear(), Xor(), Moons(), Iris(), Digits(), Names())
 }
 """All recipes by name."""
 
 
 def train(
-    name: str, *, folder: str | Path | None = None, progress: bool = True, **wanted: Any
+    name: str,
+    *,
+    folder: str | Path | None = None,
+    checkpoint: str | Path | None = None,
+    progress: bool = True,
+    **wanted: Any,
 ) -> Result:
     """Train what a recipe says.
 
     Args:
-        name: which recipe: linear, xor, moons, iris or digits.
+        name: which recipe: linear, xor, moons, iris, digits or names.
         folder: where to write the pictures; it is made if need be. None for no pictures.
+        checkpoint: a file to go on from, if it is there, and to write: see `nn.fit`.
         progress: whether to show a progress bar.
         wanted: settings that differ from the recipe's: optimizer, lr, schedule, batch_size,
             epochs, seed, compile; see `Settings`. The same settings give the same result to the
@@ -35,8 +42,10 @@ def train(
             range.
         TypeError: if there is no such setting.
         ImportError: if a package is not installed: scikit-learn for the data of moons, iris and
-            digits, tqdm for the progress bar, matplotlib for the pictures, llvmlite for compile.
+            digits, pycountry for that of names, tqdm for the progress bar, matplotlib for the
+            pictures, llvmlite for compile.
         DivergedError: if the loss becomes nan or infinite.
+        LoadError: if the checkpoint is damaged, or of another training.
 
     >>> result = train("iris", epochs=2, schedule="cosine", progress=False)
     >>> len(result.history.validation_loss)
@@ -44,7 +53,7 @@ def train(
     """
     if name not in RECIPES:
         raise ValueError(f"there is no recipe {name!r}: choose one of {', '.join(RECIPES)}")
-    return RECIPES[name].train(folder=folder, progress=progress, **wanted)
+    return RECIPES[name].train(folder=folder, checkpoint=checkpoint, progress=progress, **wanted)
 
 
 __all__ = [

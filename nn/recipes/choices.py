@@ -48,6 +48,10 @@ def _warm_up(optimizer: optim.Optimizer, epochs: int) -> Schedule:
     return schedules.LinearLR(optimizer, start_factor=0.1, total_iters=max(1, epochs // 10))
 
 
+def _to_zero(optimizer: optim.Optimizer, epochs: int) -> Schedule:
+    return schedules.LinearLR(optimizer, 1.0, 0.0, total_iters=epochs)
+
+
 def _plateau(optimizer: optim.Optimizer, epochs: int) -> Schedule:
     return schedules.ReduceLROnPlateau(optimizer, patience=max(1, epochs // 20))
 
@@ -57,6 +61,7 @@ SCHEDULES: dict[str, Callable[[optim.Optimizer, int], Schedule]] = {
     "step": _step,
     "multi-step": _multi_step,
     "exponential": _falling,
+    "linear": _to_zero,
     "cosine": lambda optimizer, epochs: schedules.CosineAnnealingLR(optimizer, T_max=epochs),
     "restarts": _restarts,
     "warm-up": _warm_up,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from autograd.files import write_whole
 from autograd.optional import needed
@@ -22,6 +22,7 @@ from nn.recipes.choices import (
 )
 from nn.recipes.seeds import for_each_seed
 from nn.training import DivergedError, Loss, fit, is_correct
+from optim import Optimizer
 
 LARGEST_SEED = 2**32 - 1
 
@@ -106,6 +107,7 @@ class Recipe:
         adams_rate: the learning rate that is good for Adam, if the default is another optimizer.
         enough: the loss at which to stop, if any.
         classifies: whether the outputs are logits of classes.
+        schedule_per: whether the rate changes after each "epoch" or each "batch".
     """
 
     name: ClassVar[str]
@@ -114,6 +116,7 @@ class Recipe:
     adams_rate: ClassVar[float | None] = None
     enough: ClassVar[float | None] = None
     classifies: ClassVar[bool] = False
+    schedule_per: ClassVar[Literal["epoch", "batch"]] = "epoch"
 
     def data(self, seed: int) -> Data:
         """Return the samples."""
@@ -128,6 +131,10 @@ class Recipe:
         """What is made small, as for `fit`."""
         raise NotImplementedError
 
+    def optimizer(self, model: Module, settings: Settings) -> Optimizer:
+        """Return the optimizer of the network's parameters."""
+        return make_optimizer(settings.optimizer, model.parameters(), settings.lr)
+
     def findings(self, result: Result) -> str:
         """Say what came out."""
         raise NotImplementedError
@@ -137,7 +144,12 @@ class Recipe:
         raise NotImplementedError
 
     def train(
-        self, *, folder: str | Path | None = None, progress: bool = True, **wanted: Any
+        self,
+        *,
+        folder: str | Path | None = None,
+        checkpoint: str | Path | None = None,
+        progress: bool = True,
+        **wanted: Any,
     ) -> Result:
         """Train, and say and draw what came out; see `nn.recipes.train`."""
         settings = self.settings(**wanted)
@@ -147,22 +159,13 @@ class Recipe:
             needed("llvmlite", "compiled training", extra="compile")
         data = self.data(settings.seed)
         model = self.model(settings.seed)
-        optimizer = make_optimizer(settings.optimizer, model.parameters(), settings.lr)
         start = perf_counter()
-        history = fit(
+        history = self.fitted(
             model,
-            data.training,
-            self.loss,
-            optimizer,
-            epochs=settings.epochs,
-            batch_size=settings.batch_size,
-            compile=settings.compile,
-            validation=data.held_out,
-            accuracy=is_correct if self.classifies else None,
-            schedule=make_schedule(settings.schedule, optimizer, settings.epochs),
-            stop_at_loss=self.enough,
-            seed=settings.seed,
+            data,
+            settings,
             record_every=None if folder is None else 1,
+            checkpoint=checkpoint,
             progress=progress,
         )
         seconds = perf_counter() - start
@@ -173,6 +176,38 @@ class Recipe:
         if folder is not None:
             result.files = self._write_pictures(result, Path(folder))
         return result
+
+    def fitted(
+        self,
+        model: Module,
+        data: Data,
+        settings: Settings,
+        *,
+        record_every: int | None,
+        checkpoint: str | Path | None,
+        progress: bool,
+    ) -> History:
+        """Train the network, and return what happened."""
+        optimizer = self.optimizer(model, settings)
+        steps = 1 if self.schedule_per == "epoch" else _batches(data, settings.batch_size)
+        return fit(
+            model,
+            data.training,
+            self.loss,
+            optimizer,
+            epochs=settings.epochs,
+            batch_size=settings.batch_size,
+            compile=settings.compile,
+            validation=data.held_out,
+            accuracy=is_correct if self.classifies else None,
+            schedule=make_schedule(settings.schedule, optimizer, settings.epochs * steps),
+            schedule_per=self.schedule_per,
+            stop_at_loss=self.enough,
+            seed=settings.seed,
+            record_every=record_every,
+            checkpoint=checkpoint,
+            progress=progress,
+        )
 
     def over_seeds(self, count: int, *, progress: bool = True, **wanted: Any) -> str:
         """Train from as many seeds, on all processors, and return a table of what came out.
@@ -253,6 +288,12 @@ def _rate(lr: float) -> float:
 
 def _size(size: int | None) -> int | None:
     return None if size is None else positive_count("the size of a batch", size)
+
+
+def _batches(data: Data, size: int | None) -> int:
+    """Return how many batches the samples make."""
+    samples = len(data.training[0])
+    return math.ceil(samples / (size or samples))
 
 
 def _seed(seed: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -65,3 +66,49 @@ def test_without_a_place_to_write_it_works(monkeypatch: pytest.MonkeyPatch, tmp_
     w = Value(2.0)
     program: Any = autograd.compile(lambda x: w * x, backend="llvm")
     assert program([1.5]).tolist() == [3.0]
+
+
+def test_an_interrupted_compile_leaves_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def interrupted(*paths: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setenv("STEPGRAD_CACHE", str(tmp_path))
+    w = Value(2.0)
+    program: Any = autograd.compile(lambda x: autograd.exp(w * x), backend="llvm")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", interrupted)  # while the code is being kept
+        with pytest.raises(KeyboardInterrupt):
+            program([0.0])
+    assert list(tmp_path.iterdir()) == []
+    found: list[Any] = []
+    other = threading.Thread(target=lambda: found.append(program([0.0]).tolist()))
+    other.start()  # which would wait for ever for a lock that was left closed
+    other.join(60.0)
+    assert found == [[1.0]]
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_failed_compile_leaves_nothing_behind(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("STEPGRAD_CACHE", str(tmp_path))
+    failures = [ZeroDivisionError("once")]
+    w = Value(2.0)
+
+    def f(x: Any) -> Any:
+        if failures:
+            raise failures.pop()
+        return w * x
+
+    program: Any = autograd.compile(f, backend="llvm")
+    with pytest.raises(ZeroDivisionError, match="once"):
+        program([1.0])
+    assert repr(program) == "<compiled f, not yet called>"
+    assert program([1.5]).tolist() == [3.0]
+    unknown: Any = autograd.compile(lambda x: autograd.lgamma(w * x), backend="llvm")
+    kept = list(tmp_path.iterdir())
+    with pytest.raises(NotImplementedError, match="lgamma"):
+        unknown([1.5])
+    assert list(tmp_path.iterdir()) == kept

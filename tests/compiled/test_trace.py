@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import itertools
 import math
+import pickle
 import random
+import types
 from collections.abc import Callable
 from typing import Any
 
+import numpy
 import pytest
 
 import autograd
 import nn
-from autograd import TracingError, Value
+from autograd import Program, TracingError, Value
 from autograd.compiled.trace import trace
 
 w = Value(2.0, label="w")
+square = w * w
 
 REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "branch": (lambda x: x if x > 0 else -x, "a branch on a comparison .* autograd.where"),
@@ -35,6 +41,14 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "parameter's float": (lambda x: x * float(w), "the number of a Value"),
     "parameter's sign": (lambda x: x if w > 0 else -x, "the number of a Value"),
     "parameter's truth": (lambda x: x if w else -x, "the number of a Value"),
+    "parameter's grad": (lambda x: x * w.grad, "the gradient of a Value .* call backward"),
+    "partials": (lambda x: x * square.partials[0], "the partials of a Value"),
+    "setting a parameter": (lambda x: setattr(w, "data", 1.0), "setting a number of a Value"),
+    "setting a gradient": (lambda x: setattr(w, "grad", 1.0), "setting a number of a Value"),
+    "zero_grad": (lambda x: w.zero_grad(), "setting a number of a Value"),
+    "copy": (lambda x: x * copy.copy(w), "the number of a Value"),
+    "deep copy": (lambda x: x * copy.deepcopy(w), "the number of a Value"),
+    "pickle": (lambda x: x * pickle.loads(pickle.dumps(w)), "the number of a Value"),
     "random": (lambda x: x * random.random(), r"something else each time .* random numbers"),
     "dropout": (nn.Dropout(0.5).forward, r"Dropout in training.* call model.eval\(\)"),
     "text": (lambda x: "x", "returns a Value or nested lists of Values, got str"),
@@ -52,6 +66,108 @@ def test_refused(name: str) -> None:
         trace(f, example)
     assert autograd.modes.current.tracing is None
     assert len((w * w).parents) == 2  # and Values record as before
+
+
+def test_the_function_is_run_once() -> None:
+    calls: list[Any] = []
+
+    def loss(x: Any, y: Any) -> Any:
+        calls.append(x)
+        zero = Value(0.0)
+        return (zero + 2.0 * w * x - y) ** 2
+
+    program: Program = autograd.compile(loss, backend="numpy")
+    program([1.0, 2.0], [0.0, 0.0])
+    program.backward([1.0], [0.0])
+    program(Value(1.0), 0.0)
+    program.listing()
+    assert len(calls) == 1
+
+
+class _Noise(nn.Module):
+    def __init__(self, rng: Any) -> None:
+        self.rng = rng
+
+    def forward(self, x: Any) -> Any:
+        return x * self.rng.uniform(0.0, 1.0)
+
+
+python_rng = random.Random(0)
+somewhere: Any = types.ModuleType("somewhere")
+somewhere.own_rng = random.Random(0)
+GENERATORS: dict[str, tuple[Callable[[Any], Any], str]] = {
+    "global": (lambda x: x * random.gauss(0.0, 1.0), "Python's random"),
+    "named": (lambda x: x * python_rng.random(), "a random.Random"),
+    "numpy": (lambda x: x * numpy.random.normal(), "numpy.random"),
+    "default": (lambda x, rng=python_rng: x * rng.random(), "a random.Random"),
+    "module": (nn.Sequential(_Noise(random.Random(0))).forward, "a random.Random"),
+    "called": (lambda x: (lambda: x * python_rng.random())(), "a random.Random"),
+    "attribute": (lambda x: x * somewhere.own_rng.random(), "a random.Random"),
+    "generator": (_Noise(numpy.random.default_rng(0)).__call__, "a numpy.random.Generator"),
+    "old": (functools.partial(_Noise(numpy.random.RandomState(0))), "a numpy.random.RandomState"),
+    "weights": (lambda x: nn.Linear(1, 1)([x]), "a module that is made inside the function"),
+}
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_random_numbers_are_refused_wherever_they_come_from(name: str) -> None:
+    f, origin = GENERATORS[name]
+    with pytest.raises(TracingError, match=rf"random numbers \({origin}\), .* as inputs"):
+        trace(f, [0.0])
+
+
+def test_another_threads_random_numbers_are_not_the_functions() -> None:
+    calls: list[None] = []
+
+    def doubled(x: Any) -> Any:
+        if not calls:  # as a thread might do it at this moment
+            random.random()
+        calls.append(None)
+        return 2.0 * x
+
+    assert autograd.compile(doubled, 0.0, backend="numpy")([1.0]).tolist() == [2.0]
+    assert len(calls) == 2
+
+
+def test_generators_that_are_not_drawn_from_may_be_there() -> None:
+    block = nn.TransformerBlock(4, 2, dropout=0.0, seed=random.Random(0))
+    made_inside = trace(lambda x: nn.Linear(1, 1, seed=1)([x])[0], [0.0])
+    assert made_inside.parameters == []
+    assert len(trace(block.forward, [[[0.0] * 4]]).parameters) == len(block.parameters())
+
+
+def test_what_is_found_of_a_function_ends() -> None:
+    a_list: list[Any] = [[] for _ in range(100_000)]
+    a_list[0] = a_list
+    assert trace(lambda x: x if a_list else 0.0, [0.0]).code.outputs == (0,)
+
+
+def test_leaves_that_the_function_makes_are_constants_and_others_are_not() -> None:
+    v, kept = Value(3.0), []
+
+    def loss(x: Any) -> Any:
+        zero = Value(0.0)
+        shift = Value(1.5)
+        kept.append(Value(4.0))
+
+        def power(k: int) -> Any:  # holds itself, and so what it uses
+            return shift if k == 0 else x * power(k - 1)
+
+        return zero + v * power(2) + 1.0 * kept[0]
+
+    traced = trace(loss, [0.0])
+    assert traced.parameters == [v, kept[0]]
+    constants = [x for name, (x, *_) in traced.code.instructions if name == "constant"]
+    assert constants == [1.5]  # what was added to 0, or multiplied by 1, is as it was
+
+
+def test_constants_met_in_no_grad_need_no_detaching() -> None:
+    def f(x: Any) -> Any:
+        with autograd.no_grad():
+            return 2.0 * (3.0 * Value(4.0)) + x
+
+    names = [name for name, _ in trace(f, [0.0]).code.instructions]
+    assert names == ["input", "constant", "add", "detach"]
 
 
 def test_the_message_names_the_users_line() -> None:
@@ -82,6 +198,15 @@ def test_a_traced_value_that_was_kept_can_not_be_used() -> None:
 def test_dropout_in_use_is_compiled() -> None:
     dropout = nn.Dropout(0.5).eval()
     assert autograd.compile(lambda x: dropout([x])[0])([3.0]).tolist() == [3.0]
+
+
+def test_a_detached_parameter_is_read_at_each_call() -> None:
+    slope = Value(2.0)
+    product = autograd.compile(lambda x: slope.detach() * x + slope, 0.0, backend="numpy")
+    slope.data = 3.0
+    assert product([4.0]).tolist() == [15.0]
+    product.backward([4.0])
+    assert slope.grad == 1.0
 
 
 def test_detach_and_no_grad_stop_the_gradient() -> None:

@@ -208,6 +208,7 @@ def rates(name: str, epochs: int) -> list[float]:
         ("step", 1.0, 1.0, 0.01),
         ("multi-step", 1.0, 1.0, 0.01),
         ("exponential", 1.0, 1.0, 0.01 ** (29 / 30)),
+        ("linear", 1.0, 1.0, 1.0 / 30),
         ("cosine", 1.0, 1.0, (1.0 + np.cos(np.pi * 29 / 30)) / 2.0),
         ("warm-up", 0.1, 1.0, 1.0),
         ("one-cycle", 0.04, 1.0, 4e-6),
@@ -297,7 +298,7 @@ PICTURES = {
 }
 
 
-@pytest.mark.parametrize("name", [name for name in RECIPES if name != "digits"])
+@pytest.mark.parametrize("name", ["linear", "xor", "moons", "iris"])
 def test_the_same_seed_gives_the_same_to_the_bit(name: str, tmp_path: Path) -> None:
     first = outcome(name, tmp_path / "a" / "new", seed=1)
     assert {path.name for path in (tmp_path / "a" / "new").iterdir()} == PICTURES[name]

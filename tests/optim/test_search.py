@@ -152,3 +152,80 @@ def test_without_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "meta_path", [Absent(), *sys.meta_path])
     with pytest.raises(ImportError, match=r'a search needs scikit-learn: pip install "stepgrad\['):
         grid_search(descend, {"lr": [0.1]})
+
+
+# The plot.
+
+
+def tried(*settings: dict[str, Any]) -> SearchResult:
+    """Trials whose losses are 1, 2, ... in this order, and a last one that failed."""
+    *reached, failed = settings
+    trials = [Trial(one, float(loss)) for loss, one in enumerate(reached, 1)]
+    return SearchResult([*trials, Trial(failed, math.nan, "Error: too large")])
+
+
+def points(axes: Any) -> list[tuple[float, float]]:
+    """Where the trials are that reached a loss."""
+    dots = [marks for marks in axes.collections if marks.get_sizes()[0] == 44]
+    return sorted(tuple(map(float, point)) for marks in dots for point in marks.get_offsets())
+
+
+def test_every_setting_that_varies_has_a_panel_or_gives_the_colours() -> None:
+    settings = [
+        {"lr": 10.0 ** -(k % 4), "kind": "ab"[k % 2], "size": k, "epochs": 5} for k in range(8)
+    ]
+    figure = tried(*settings).plot().figure
+    assert [axes.get_xlabel() for axes in figure.axes] == ["size", "lr"]
+    legend = figure.legends[0]
+    assert legend.get_title().get_text() == "kind"
+    assert [text.get_text() for text in legend.get_texts()] == ["a", "b", "best: 1", "failed: 1"]
+    sizes, rates = figure.axes
+    assert [label.get_text() for label in rates.get_xticklabels()] == ["0.001", "0.01", "0.1", "1"]
+    assert points(sizes) == [(float(k), k + 1.0) for k in range(7)]
+    low, high = sizes.get_xlim()
+    assert low < 0.0 < 7.0 < high  # the failed one is in sight, too
+
+
+def test_points_of_the_same_choice_stand_beside_each_other() -> None:
+    figure = tried(*({"kind": kind} for kind in "aabba")).plot().figure
+    (axes,) = figure.axes
+    places = [round(x, 9) for x, _ in points(axes)]
+    assert places == [-0.2, 0.0, 0.85, 1.15]
+
+
+@pytest.mark.parametrize(
+    ("rates", "scale"),
+    [([0.001, 0.01, 0.1], "log"), ([1.0, 2.0, 3.0], "linear"), ([0.0, 1, 99], "linear")],
+)
+def test_wide_ranges_are_logarithmic(rates: list[float], scale: str) -> None:
+    assert tried(*({"lr": lr} for lr in rates)).plot().figure.axes[0].get_xscale() == scale
+
+
+def test_a_plot_of_little(tmp_path: Any) -> None:
+    only_failed = SearchResult([Trial({"lr": 0.1, "$x": "$y"}, math.nan, "Error")])
+    assert only_failed.plot(tmp_path / "a.svg", theme="dark").title == "the losses of 1 trial"
+    assert SearchResult([Trial({"a": "$x$"}, 1.0), Trial({"a": "$y_"}, 2.0)]).plot().png
+    with pytest.raises(ValueError, match="there is no trial to plot"):
+        SearchResult([]).plot()
+
+
+def test_sorting_by_another_measure() -> None:
+    trials = [
+        Trial({"lr": lr}, loss, measures=measures)
+        for lr, loss, measures in [
+            (1, 0.1, {"accuracy": 0.5}),
+            (2, 0.3, {"accuracy": 0.9}),
+            (3, 0.2, {"accuracy": 0.9}),
+            (4, math.nan, {"accuracy": 1.0}),
+            (5, 0.0, {}),
+        ]
+    ]
+    found = SearchResult(trials, maximize=True, by="accuracy")
+    assert [trial.settings["lr"] for trial in found] == [2, 3, 1, 4, 5]
+    assert str(found).splitlines()[:2] == ["lr  loss  accuracy", " 2   0.3       0.9"]
+
+
+def test_a_long_error_is_cut_in_the_table() -> None:
+    table = str(SearchResult([Trial({"lr": 1}, math.nan, "E" * 500)]))
+    assert table.splitlines()[1].endswith("E…")
+    assert len(table.splitlines()[1]) < 90

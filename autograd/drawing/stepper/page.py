@@ -9,6 +9,7 @@ from typing import Any
 
 from autograd.drawing.palette import DARK, LIGHT, Palette, dark_style
 from autograd.drawing.stepper.graph import brief, write_svg
+from autograd.drawing.stepper.inside import picture_inside
 from autograd.drawing.stepper.story import Scene, Story
 from autograd.drawing.svg import as_image
 
@@ -77,7 +78,7 @@ def markup(story: Story, direction: str = "LR", *, as_image: bool = False, theme
             images, but takes SVG apart. The script makes SVG of it again.
         theme: an image follows the reader's preference if this is "auto".
     """
-    steps = "\n".join(_step(story, scene) for scene in story.scenes)
+    steps = "\n".join(_step(story, scene, theme, direction) for scene in story.scenes)
     svg = write_svg(story, direction)
     picture = _image(svg, _title(story), theme) if as_image else svg
     return (
@@ -149,7 +150,8 @@ def page(story: Story, *, theme: str = "auto", direction: str = "LR") -> str:
     title = html.escape(_title(story))
     code = f"\n{_script('page', alone=True)}\n"
     digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    images = "; img-src data:" if any(scene.inside for scene in story.scenes) else ""
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'{images}"
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
@@ -202,10 +204,25 @@ def _json(content: Any) -> str:
     return json.dumps(content).replace("<", "\\u003c")
 
 
-def _step(story: Story, scene: Scene) -> str:
+def _inside(heading: str, picture: str, name: str) -> str:
+    """Return what a compiled function does in one call, folded."""
+    heading = f"Inside {heading}"
+    content = f"<p>{_TOO_LARGE}</p>"
+    if picture:
+        image = as_image(picture, heading)
+        words = html.escape(_INSIDE.format(name))
+        content = f'<div class="picture" tabindex="0">{image}</div><p>{words}</p>'
+    return f'<details class="inside"><summary>{html.escape(heading)}</summary>{content}</details>'
+
+
+def _step(story: Story, scene: Scene, theme: str, direction: str) -> str:
     parts = [f'<p class="sentence">{html.escape(scene.sentence)}</p>']
     if scene.equation:
         parts.append(f'<div class="equation">{scene.equation}</div>')
+    if scene.inside and scene.node is not None:
+        node, name = story.nodes[scene.node], story.name(scene.node)
+        picture = picture_inside(node, story.names, theme or "auto", direction)
+        parts.append(_inside(scene.inside, picture, name))
     if scene.check:
         parts.append(_check(scene))
     if scene.chain and scene.node is not None:
@@ -271,6 +288,11 @@ def _variables(palette: Palette, scheme: str) -> str:
     return f" color-scheme: {scheme};{written} "
 
 
+_INSIDE = (
+    "Here gradients are those of {0} alone: where an input goes in, its gradient is the local "
+    "derivative of the call."
+)
+_TOO_LARGE = "There is nothing to see, or too much for a picture: its listing shows it as text."
 _LEGEND = (
     '<details class="legend"><summary>How to read the picture</summary><p>'
     "In each box: the name and the operation, the value (data), the gradient (grad), ▲ if "

@@ -205,7 +205,7 @@ class Walk {
     const { phase, node } = this.now;
     for (const [number, item] of this.items.entries()) item.hidden = number !== this.step;
     const item = this.items[this.step];
-    for (const part of item.querySelectorAll(".equation, .check")) part.hidden = asking;
+    for (const part of item.querySelectorAll(".equation, .check, .inside")) part.hidden = asking;
     const pass = phase === "forward" ? "Forward pass" : "Backward pass";
     const title = node === null ? "" : this.data.nodes[node].name;
     this.heading.replaceChildren(

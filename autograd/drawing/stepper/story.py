@@ -9,6 +9,7 @@ from autograd.drawing import equations
 from autograd.drawing.boxes import kind
 from autograd.drawing.checks import Check, difference_checks
 from autograd.drawing.dot import cut
+from autograd.drawing.stepper.inside import size_inside
 from autograd.formula import visible
 from autograd.sweep import Sweep, topological_order
 from autograd.value import Value
@@ -45,6 +46,8 @@ class Scene:
         equation: the step as MathML, in symbols and with numbers.
         chain: the whole chain rule from the root to the node, as MathML.
         check: the comparison with finite differences; an empty text if there is none.
+        inside: the name and the size of the compiled function that is called; an empty text for
+            other operations.
         verdict: whether it "agrees" or "disagrees", or the result is "unknown".
     """
 
@@ -56,6 +59,7 @@ class Scene:
     chain: str = ""
     check: str = ""
     verdict: str = ""
+    inside: str = ""
 
 
 class Story:
@@ -157,6 +161,7 @@ class Story:
                     place,
                     tuple(n for n, link in enumerate(self.links) if link.child == place),
                     equations.forward_equation(node, self.names),
+                    inside=size_inside(node),
                 )
 
     def _backward(self) -> Iterator[Scene]:
