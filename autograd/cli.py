@@ -198,6 +198,7 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
         "step": _step_parser(commands),
         "train": _train_parser(commands),
         "search": _search_parser(commands),
+        "failures": _failures_parser(commands),
         "paths": _paths_parser(commands),
         "demo": _demo_parser(commands),
     }
@@ -364,6 +365,7 @@ def _add_settings(parser: _Parser, defaults: Any) -> None:
         help="run the passes as machine code, and say how long it took: the results are the same "
         "but for rounding",
     )
+    _add_own(parser, defaults)
     add("--seeds", type=int, metavar="N", help="train from N seeds, and compare what came out")
     add(
         "--checkpoint",
@@ -399,6 +401,7 @@ def _add_choices(parser: _Parser, defaults: Any) -> None:
         help=f"how often to go through the samples (default: {defaults.epochs})",
         **several,
     )
+    _add_own(parser, defaults, **several)
     add(
         "--trials",
         type=int,
@@ -420,6 +423,13 @@ def _add_choices(parser: _Parser, defaults: Any) -> None:
     parser.set_defaults(run=_search)
 
 
+def _add_own(parser: _Parser, defaults: Any, **several: Any) -> None:
+    """Add the settings that no other recipe has."""
+    for setting in defaults.own:
+        told = f"{setting.metadata['help']} (default: {getattr(defaults, setting.name)})"
+        parser.add_argument(f"--{setting.name}", type=int, metavar="N", help=told, **several)
+
+
 def _choices(names: Iterable[str], default: str) -> str:
     return f"one of {', '.join(names)} (default: {default})"
 
@@ -429,6 +439,27 @@ def _rates(defaults: Any) -> str:
         f"the learning rate (default: {defaults.lr:g} for {defaults.optimizer}, "
         "and for another optimizer what suits that one)"
     )
+
+
+def _failures_parser(commands: Any) -> _Parser:
+    parser: _Parser = commands.add_parser(
+        "failures",
+        help="see five trainings fail, what finds out why, and what mends them",
+        description="Train five small networks that fail: say what was done, what finds the cause "
+        "and\nwhat it says, what mends it, and the losses before and after.",
+        epilog="examples:\n  stepgrad failures\n  stepgrad failures dead gradient --compile\n"
+        "  stepgrad failures --folder failures",
+    )
+    parser.add_argument(
+        "names",
+        metavar="NAME",
+        nargs="*",
+        help="exploding, vanishing, dead, rate or gradient (default: all)",
+    )
+    parser.add_argument("--compile", action="store_true", help="run the passes as machine code")
+    parser.add_argument("--folder", type=Path, help="draw the losses, into this folder")
+    parser.set_defaults(run=_failures)
+    return parser
 
 
 def _paths_parser(commands: Any) -> _Parser:
@@ -654,9 +685,9 @@ def _save(make: Callable[[], Any], *paths: str | Path) -> None:
 
 
 def _train(chosen: argparse.Namespace) -> int:
-    from nn.recipes import Settings
+    from nn.recipes import RECIPES
 
-    names = [*(setting.name for setting in fields(Settings)), "checkpoint"]
+    names = [*(setting.name for setting in fields(RECIPES[chosen.recipe].defaults)), "checkpoint"]
     told = {name: getattr(chosen, name) for name in names}
     wanted = {name: setting for name, setting in told.items() if setting is not None}
     if chosen.seeds is not None:
@@ -754,7 +785,10 @@ def _as_options(settings: dict[str, Any]) -> str:
 
 def _choices_and_fixed(chosen: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return the settings to vary, and those that are given once."""
-    names = ("lr", "optimizer", "schedule", "batch_size", "epochs")
+    from nn.recipes import RECIPES
+
+    own = [setting.name for setting in RECIPES[chosen.recipe].defaults.own]
+    names = ("lr", "optimizer", "schedule", "batch_size", "epochs", *own)
     given = {name: getattr(chosen, name) for name in names if getattr(chosen, name) is not None}
     if "lr" in given:
         given["lr"] = _given_rates(given["lr"])
@@ -814,6 +848,18 @@ def _on_dask(address: str | None) -> Iterator[None]:
         raise WrongUse(f"no Dask workers at {quoted(address)}: {error}") from None
     with client, joblib.parallel_config(backend="dask"):
         yield
+
+
+def _failures(chosen: argparse.Namespace) -> int:
+    from nn.recipes import failures
+
+    if chosen.folder is not None:
+        _make_folder(chosen.folder)
+    with _training_problems_in_a_line():
+        told = failures.tell(chosen.names, compile=chosen.compile, folder=chosen.folder)
+        for number, paragraph in enumerate(told):
+            print("\n" * bool(number) + paragraph, flush=True)
+    return PASSED
 
 
 def _paths(chosen: argparse.Namespace) -> int:

@@ -949,6 +949,8 @@ dot_of = Primitive(
 
 
 def _logsumexp_partials(out: Any, *xs: Any) -> tuple[Any, ...]:
+    if type(out) is float:
+        return real.shares(out, xs)
     shares = [where(x >= inf, 1.0, exp(x - out)) for x in xs]
     whole = sum_of(*shares)  # 1, but for the rounding of out
     return tuple([divide(share, whole) for share in shares])
@@ -1043,10 +1045,13 @@ def dot(xs: Iterable[Any], ys: Iterable[Any]) -> Any:
     >>> dot([1.0, 2.0], [3.0, 4.0])
     11.0
     """
-    xs, ys = _listed("dot", xs), _listed("dot", ys)
+    xs = xs if type(xs) is list else _listed("dot", xs)
+    ys = ys if type(ys) is list else _listed("dot", ys)
     if len(xs) != len(ys):
         raise ValueError(f"dot needs as many numbers on both sides, got {len(xs)} and {len(ys)}")
-    return dot_of(*xs, *ys)
+    record = getattr(type(xs[0]), "__dot__", None) if xs else None
+    result = NotImplemented if record is None else record(xs, ys)
+    return dot_of(*xs, *ys) if result is NotImplemented else result
 
 
 @overload

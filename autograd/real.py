@@ -6,7 +6,7 @@ returns the float that IEEE-754 prescribes: it never raises for a float, whateve
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Real
 from typing import Any
 
@@ -537,6 +537,13 @@ def logsumexp(*xs: float) -> float:
     others = list(xs)
     others.remove(peak)
     return peak + math.log1p(total(*(math.exp(x - peak) for x in others)))
+
+
+def shares(out: float, xs: Sequence[float]) -> tuple[float, ...]:
+    """exp(x - out), each divided by the sum of all: the derivatives of out = logsumexp(xs)."""
+    exponentials = [1.0 if x >= inf else exp(x - out) for x in xs]
+    whole = total(*exponentials)
+    return tuple([divide(share, whole) for share in exponentials])
 
 
 def largest(xs: Iterable[float]) -> float:

@@ -31,14 +31,14 @@ cdef Value _operand(object x)
 
 cdef Value _number(object x)
 
-@cython.locals(left=Value, right=Value, parent=Value, data=double, numbers=list, half=Py_ssize_t)
+@cython.locals(left=Value, right=Value, parent=Value, data=double, numbers=list)
 cpdef Value record(object primitive, tuple parents)
-
-@cython.locals(total=double, half=Py_ssize_t, place=Py_ssize_t)
-cdef double _dot(list xys) except? -1.0
 
 @cython.locals(node=Value, parent=Value, tracked=list)
 cdef Value _linked(double data, object primitive, tuple parents, object slopes)
+
+@cython.locals(left=Value, right=Value, value=Value, node=Value, total=double, height=int, tracked=int, place=Py_ssize_t, count=Py_ssize_t, slopes=list)
+cdef object _linked_dot(list xs, list ys)
 
 @cython.locals(left=Value, right=Value)
 cdef object record_operator(object primitive, object x, object y)

@@ -492,6 +492,11 @@ class Value:
             ),
         )
 
+    @staticmethod
+    def __dot__(xs: list[Any], ys: list[Any]) -> Any:
+        """Record the dot product of two lists of Values; NotImplemented for anything else."""
+        return _linked_dot(xs, ys)
+
 
 if not cython.compiled:  # Python's own is the same, without a call
     Value.__hash__ = object.__hash__  # type: ignore[method-assign]
@@ -512,11 +517,39 @@ def record(primitive: Primitive, parents: tuple[Value, ...]) -> Value:
         slope_left, slope_right = primitive.partials(data, left._data, right._data)
         return _result(data, primitive, left, right, slope_left, slope_right)
     numbers = [parent._data for parent in parents]
-    if primitive is primitives.dot_of:
-        half = len(numbers) // 2
-        return _linked(_dot(numbers), primitive, parents, numbers[half:] + numbers[:half])
     data = primitive.value(*numbers)
     return _linked(data, primitive, parents, primitive.partials(data, *numbers))
+
+
+def _linked_dot(xs: list[Any], ys: list[Any]) -> Any:
+    """Do the same for the dot product of two lists of Values: the table's entry, written out.
+
+    What asks for more care is left to the table: NotImplemented.
+    """
+    count = len(xs)
+    if special.threads or count < 2:
+        return NotImplemented
+    total, height, tracked = 0.0, 0, 0
+    for place in range(count):
+        if type(xs[place]) is not Value or type(ys[place]) is not Value:
+            return NotImplemented
+        left, right = xs[place], ys[place]
+        total += left._data * right._data
+        if cython.compiled:
+            height = max(height, left._height, right._height)
+        tracked += left.requires_grad + right.requires_grad
+    node = _constant(total)
+    if tracked:
+        slopes = [value._data for value in ys] + [value._data for value in xs]
+        parents = tuple(xs + ys)
+        if tracked < 2 * count:
+            slopes = [x if y.requires_grad else 0.0 for x, y in zip(slopes, parents, strict=True)]
+        node.requires_grad = True
+        node.primitive = primitives.dot_of
+        if cython.compiled:
+            node._height = 1 + height
+        node._many = (parents, tuple(slopes))
+    return node
 
 
 def _record(primitive: Primitive, parents: tuple[Value, ...]) -> Value:
@@ -653,14 +686,6 @@ def _power(base: Value, exponent: float) -> Value:
     except OverflowError:
         return record(primitives.power, (base, _number(exponent)))
     return _result(data, primitives.power, base, _number(exponent), slope, 0.0)
-
-
-def _dot(xys: list[float]) -> float:
-    """x1*y1 + x2*y2 + … of the numbers x1, x2, …, y1, y2, …: the table's entry, written out."""
-    total, half = 0.0, len(xys) // 2
-    for place in range(half):
-        total += xys[place] * xys[half + place]
-    return total
 
 
 _nesting = 0  # how many nodes are being freed, each by the one before

@@ -43,6 +43,8 @@ from nn.neuron import MLP, Layer, Neuron
 from nn.normalization import BatchNorm1d, BatchNorm2d, LayerNorm, RMSNorm
 from nn.penalties import l1_penalty, l2_penalty
 from nn.pooling import AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
+from nn.pruning import prune
+from nn.quantization import quantize
 from nn.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell, unroll
 from nn.reversal import GradientReversal
 from nn.saving import LoadError, load, save
@@ -112,4 +114,6 @@ __all__ = [
     "load",
     "LoadError",
     "Checkpoint",
+    "prune",
+    "quantize",
 ]

@@ -6,9 +6,8 @@ from typing import Any
 from autograd import Value
 from autograd.nested import flatten
 from nn import init
-from nn.checks import as_value
 from nn.module import Module
-from nn.shapes import name
+from nn.shapes import as_nodes, name
 
 
 class Dropout(Module):
@@ -44,12 +43,11 @@ class Dropout(Module):
 
     def forward(self, x: Any) -> Any:
         """Return the numbers of which, in training, some are dropped."""
-        (numbers, nested), own_name = flatten(x), name(self)
-        values = [as_value(own_name, number) for number in numbers]
-        if self.training and self.p > 0.0:
-            init.refuse_when_traced(f"{name(self)} in training")
-            values = [self._dropped(value) for value in values]
-        return nested(values)
+        if not self.training or self.p == 0.0:
+            return as_nodes(name(self), x)
+        init.refuse_when_traced(f"{name(self)} in training")
+        numbers, nested = flatten(as_nodes(name(self), x))
+        return nested([self._dropped(value) for value in numbers])
 
     def _dropped(self, value: Value) -> Value:
         factor = 0.0 if self.rng.random() < self.p else 1.0 / (1.0 - self.p)

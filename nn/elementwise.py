@@ -3,12 +3,10 @@
 from typing import Any
 
 from autograd import log_softmax, softmax
-from autograd.nested import flatten
 from nn import activations
 from nn.activations import Activation
-from nn.checks import as_value
 from nn.module import Module
-from nn.shapes import each, name
+from nn.shapes import as_nodes, each, name
 
 
 class Elementwise(Module):
@@ -35,9 +33,12 @@ class Elementwise(Module):
 
     def forward(self, x: Any) -> Any:
         """Return the function of every number in x."""
-        (numbers, nested), own_name = flatten(x), name(self)
-        values = [as_value(own_name, number) for number in numbers]
-        return nested([self.function(value, **self.options) for value in values])
+        return self._applied(as_nodes(name(self), x))
+
+    def _applied(self, x: Any) -> Any:
+        if isinstance(x, list):
+            return [self._applied(entry) for entry in x]
+        return self.function(x, **self.options)
 
     def extra_repr(self) -> str:
         """Show the function, unless the class is named after it, and its options."""

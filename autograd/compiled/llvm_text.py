@@ -3,7 +3,7 @@
 The code is cut into functions of some hundred operations, because the time to compile a function
 grows faster than its length. Results that other functions need are passed in memory. A function
 is either of a block of samples, and then its numbers are vectors with an entry per sample, or it
-is done once per call, with plain numbers.
+is done once per call, with plain numbers. Layers are loops, and very long code is put on a tape.
 """
 
 from collections.abc import Sequence

@@ -7,6 +7,7 @@ defaults are those of torch.nn.functional; all but the first two are given by na
 
 from nn.losses.binary import binary_cross_entropy, binary_cross_entropy_with_logits, hinge
 from nn.losses.classes import cross_entropy, nll
+from nn.losses.distillation import distillation
 from nn.losses.distributions import kl_div
 from nn.losses.regression import half_squared_error, huber, mae, mse, smooth_l1
 
@@ -22,4 +23,5 @@ __all__ = [
     "cross_entropy",
     "nll",
     "kl_div",
+    "distillation",
 ]

@@ -4,16 +4,29 @@ from pathlib import Path
 from typing import Any
 
 from nn.recipes.choices import OPTIMIZERS, SCHEDULES
-from nn.recipes.digits import Digits
+from nn.recipes.digits import Digits, DigitsConv
+from nn.recipes.domains import TurnedMoons
 from nn.recipes.iris import Iris
 from nn.recipes.linear import Linear
 from nn.recipes.moons import Moons
 from nn.recipes.names import Names
+from nn.recipes.names_lstm import NamesLSTM
 from nn.recipes.recipe import Data, Recipe, Result, Settings
 from nn.recipes.xor import Xor
 
 RECIPES: dict[str, Recipe] = {
-    recipe.name: recipe for recipe in (Linear(), Xor(), Moons(), Iris(), Digits(), Names())
+    recipe.name: recipe
+    for recipe in (
+        Linear(),
+        Xor(),
+        Moons(),
+        Iris(),
+        Digits(),
+        DigitsConv(),
+        TurnedMoons(),
+        Names(),
+        NamesLSTM(),
+    )
 }
 """All recipes by name."""
 
@@ -29,21 +42,21 @@ def train(
     """Train what a recipe says.
 
     Args:
-        name: which recipe: linear, xor, moons, iris, digits or names.
+        name: which recipe: linear, xor, moons, iris, digits, domains, names or names-lstm.
         folder: where to write the pictures; it is made if need be. None for no pictures.
         checkpoint: a file to go on from, if it is there, and to write: see `nn.fit`.
         progress: whether to show a progress bar.
         wanted: settings that differ from the recipe's: optimizer, lr, schedule, batch_size,
-            epochs, seed, compile; see `Settings`. The same settings give the same result to the
-            bit.
+            epochs, seed, compile, and truncation for names-lstm; see `Settings`. The same
+            settings give the same result to the bit.
 
     Raises:
         ValueError: if there is no such recipe, optimizer or schedule, or a number is out of its
             range.
         TypeError: if there is no such setting.
-        ImportError: if a package is not installed: scikit-learn for the data of moons, iris and
-            digits, pycountry for that of names, tqdm for the progress bar, matplotlib for the
-            pictures, llvmlite for compile.
+        ImportError: if a package is not installed: scikit-learn for the data of moons, iris,
+            digits and domains, pycountry for that of names, tqdm for the progress bar, matplotlib
+            for the pictures, llvmlite for compile.
         DivergedError: if the loss becomes nan or infinite.
         LoadError: if the checkpoint is damaged, or of another training.
 

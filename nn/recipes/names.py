@@ -55,7 +55,7 @@ class Names(Recipe):
         training, held_out = (filled(texts, CONTEXT) for texts in hold_out(encoded, seed=seed))
         return Data(training, held_out, classes=self.alphabet.symbols)  # type: ignore[arg-type]
 
-    def model(self, seed: int) -> "Speller":
+    def model(self, seed: int) -> Module:
         """Return a GPT with 4,288 parameters."""
         return Speller(len(self.alphabet), CONTEXT, seed=seed)
 
@@ -93,7 +93,7 @@ class Names(Recipe):
                 self.alphabet.decode(
                     generate(
                         result.model.reader(),
-                        longest=result.model.context - 1,
+                        longest=CONTEXT - 1,
                         temperature=TEMPERATURE,
                         seed=rng,
                     )

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import Field, dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -49,6 +49,11 @@ class Settings:
     epochs: int = 100
     seed: int = 0
     compile: bool = False
+
+    @property
+    def own(self) -> tuple[Field[Any], ...]:
+        """Return what a recipe has beside these: whole numbers, whose metadata holds a help."""
+        return fields(self)[len(fields(Settings)) :]
 
 
 @dataclass(frozen=True)
@@ -103,7 +108,8 @@ class Recipe:
     Attributes:
         name: what it is called on the command line.
         summary: what it does, in a few words.
-        defaults: the settings where nothing else is wanted.
+        defaults: the settings where nothing else is wanted; of a subclass of Settings, if the
+            recipe has some of its own.
         adams_rate: the learning rate that is good for Adam, if the default is another optimizer.
         enough: the loss at which to stop, if any.
         classifies: whether the outputs are logits of classes.
@@ -245,19 +251,19 @@ class Recipe:
             TypeError: if there is no such setting.
             ValueError: if a name is unknown or a number out of its range.
         """
-        for name in wanted.keys() - {setting.name for setting in fields(Settings)}:
+        for name in wanted.keys() - {setting.name for setting in fields(self.defaults)}:
             raise TypeError(f"a recipe has no setting {name!r}")
         settings = replace(self.defaults, **wanted)
         optimizer = optimizer_named(settings.optimizer)
         lr = settings.lr if "lr" in wanted else self.default_rate(optimizer)
-        return Settings(
+        return replace(
+            settings,
             optimizer=optimizer,
             lr=_rate(lr),
             schedule=schedule_named(settings.schedule),
             batch_size=_size(settings.batch_size),
             epochs=positive_count("the number of epochs", settings.epochs),
             seed=_seed(settings.seed),
-            compile=settings.compile,
         )
 
     def default_rate(self, optimizer: str) -> float:

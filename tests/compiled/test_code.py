@@ -20,6 +20,7 @@ from autograd.compiled.dense import products
 from autograd.compiled.dots import with_dots
 from autograd.compiled.forms import lowered
 from autograd.compiled.llvm_operations import Target
+from autograd.compiled.llvm_plan import Plan
 from autograd.compiled.llvm_text import write_module
 
 
@@ -147,9 +148,8 @@ def test_looking_for_dot_products_looks_at_each_term_a_few_times() -> None:
     builder, (x, _) = place_of()
     total = x
     for k in range(1000):
-        total = builder.emit("add", total, builder.emit("exp", builder.emit("number", k)))
-        total = builder.emit("add", total, builder.emit("sin", builder.emit("multiply", x, total)))
-        total = builder.emit("sum", x, total, builder.emit("number", k))
+        term = builder.emit("exp", builder.emit("multiply", x, builder.emit("number", k)))
+        total = builder.emit("add", total, term)
     looked_at = 0
 
     class Counting(tuple[Any, ...]):
@@ -338,3 +338,50 @@ def test_the_text_of_a_tape_has_no_more_lines_for_longer_code(
         return write_module(code, [1], Target(8, True, {}))[0].count("\n")
 
     assert lines(300) == lines(200)
+
+
+# Layers -------------------------------------------------------------------------------------
+
+
+def test_a_matrix_used_for_several_vectors_gets_its_gradient_from_loops() -> None:
+    w = [[Value(math.sin(3 * i + j)) for j in range(9)] for i in range(11)]
+
+    def loss(x: Any) -> Any:
+        rows = [[autograd.dot(row, vector) for row in w] for vector in x]
+        return autograd.sum(autograd.tanh(out) for row in rows for out in row)
+
+    program: Any = autograd.compile(loss, [[0.0] * 9] * 3, backend="llvm")
+    plan = Plan(lowered(program._variant("backward")), [27], Target(8, True, {}))
+    assert len(plan.outers) == 3
+    assert len(plan.layout.plain) == 99
+    X = [[[math.cos(k + 5 * t + j) for j in range(9)] for t in range(3)] for k in range(77)]
+    program.backward(X)
+    found = [leaf.grad for row in w for leaf in row]
+    for row in w:
+        for leaf in row:
+            leaf.zero_grad()
+    autograd.mean([loss(x) for x in X]).backward()
+    expected = [leaf.grad for row in w for leaf in row]
+    assert found == pytest.approx(expected, rel=1e-11, abs=1e-13)
+
+
+def test_an_infinite_gradient_stays_in_its_own_row() -> None:
+    w = [[Value(math.sin(3 * i + j)) for j in range(9)] for i in range(5)]
+    program: Any = autograd.compile(
+        lambda x, c: autograd.dot(c, [autograd.dot(row, x) for row in w]), backend="llvm"
+    )
+    X = [[1.0 + k + j for j in range(9)] for k in range(11)]
+    program.backward(X, [[1.0, math.inf, 1.0, math.nan, 1.0]] * 11)
+    plain = [row[0].grad for row in w]
+    assert [math.isfinite(gradient) for gradient in plain] == [True, False, True, False, True]
+    for row in w:
+        kinds = {repr(leaf.grad) if not math.isfinite(leaf.grad) else "finite" for leaf in row}
+        assert len(kinds) == 1
+
+
+def test_what_a_table_hands_to_frozen_rows_falls_on_no_other_sum() -> None:
+    table = [Value(k / 3, requires_grad=k != 3) for k in range(8)]  # 7 sums and the loss: a vector
+    program: Any = autograd.compile(lambda k, x: x * autograd.pick(table, k) ** 2, backend="llvm")
+    K, X = [[float(3 * k % 8) for k in range(43)], [1.0 + k for k in range(43)]]
+    mean = program.backward(K, X)
+    assert mean == pytest.approx(sum(x * (k / 3) ** 2 for k, x in zip(K, X, strict=True)) / 43)

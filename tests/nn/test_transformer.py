@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import autograd
 import nn
 from autograd import Value, gradcheck, gradients
 from nn import GPT
@@ -134,6 +135,27 @@ def test_it_reads_a_text_token_by_token() -> None:
     assert (logits == numbers(model(TEXT))).all()
     texts = [generate(model.reader(), longest=5, seed=seed) for seed in (0, 0, 1)]
     assert texts[0] == texts[1] != texts[2]
+
+
+def test_an_embedding_can_be_compiled_and_its_padding_is_not_trained() -> None:
+    table = nn.Embedding(4, 2, padding_idx=1, seed=0)
+
+    def loss(thing: Any, other: Any) -> Any:
+        return autograd.dot(table(thing), table([other])[0]) + autograd.sum(table(thing))
+
+    things, others = [0, 1, 3, 3], [3, 0, 0, 1]
+    program = autograd.compile(loss, backend="numpy")
+    found = program.backward(things, others)
+    compiled = numbers([[value.grad for value in row] for row in table.weight])
+    table.zero_grad()
+    mean = autograd.mean([loss(*pair) for pair in zip(things, others, strict=True)])
+    mean.backward()
+    assert found == pytest.approx(mean.data, rel=1e-14)
+    by_graph = [[value.grad for value in row] for row in table.weight]
+    np.testing.assert_allclose(compiled, by_graph, rtol=1e-13)
+    assert (compiled[1] == 0.0).all()
+    with pytest.raises(ValueError, match="must be one of 0, 1, … 3"):
+        program([4], [0])
 
 
 @pytest.mark.parametrize(

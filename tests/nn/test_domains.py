@@ -1,0 +1,178 @@
+"""Domain adaptation: what is trained on, what comes back reversed, and what is told of it."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nn.recipes.domains as domains
+from nn import Module
+from nn.losses import binary_cross_entropy_with_logits
+from nn.recipes import Result, train
+from nn.recipes.domains import (
+    SOURCE,
+    TARGET,
+    Accuracies,
+    Adversarial,
+    TurnedMoons,
+    adversarial_loss,
+    as_domains,
+    judge,
+    strength,
+    table,
+    turn,
+)
+
+SAMPLES = ([0.3, -0.4], [1.0, SOURCE]), ([-1.2, 0.7], [0.0, SOURCE]), ([0.5, 1.1], [0.0, TARGET])
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(domains, "POINTS", 12)
+    monkeypatch.setattr(domains, "HIDDEN", 4)
+
+
+def small(**wanted: Any) -> Result:
+    return train("domains", **{"epochs": 3, "batch_size": 8, "progress": False, **wanted})
+
+
+def gradients(part: Module, root: Any) -> list[float]:
+    part.zero_grad()
+    root.backward()
+    return [parameter.grad for parameter in part.parameters()]
+
+
+def test_features_hear_the_domain_with_the_opposite_sign(few: None) -> None:
+    network = Adversarial(seed=1)
+    outputs = [network(row) for row, _ in SAMPLES]
+    targets = [target for _, target in SAMPLES]
+    of_label = sum(
+        (1.0 - domain) * binary_cross_entropy_with_logits(label, wanted)
+        for (label, _), (wanted, domain) in zip(outputs, targets, strict=True)
+    )
+    of_domain = sum(
+        binary_cross_entropy_with_logits(logit, domain)
+        for (_, logit), (_, domain) in zip(outputs, targets, strict=True)
+    )
+    network.strength.data = -1.0  # nothing reversed
+    label, domain = (np.array(gradients(network.features, x)) for x in (of_label, of_domain))
+    for lambda_ in (0.0, 0.5):
+        network.strength.data = lambda_
+        outputs = [network(row) for row, _ in SAMPLES]
+        found = gradients(network.features, adversarial_loss(outputs, targets))
+        if lambda_ == 0.0:
+            np.testing.assert_allclose(found, label / 3, rtol=1e-12)
+            assert np.abs(label).max() > 0.01
+        else:
+            plain = gradients(network.features, of_label / 3)
+            np.testing.assert_allclose(plain, label / 3, rtol=1e-12)
+            outputs = [network(row) for row, _ in SAMPLES]
+            assert np.abs(np.array(found) - label / 3).max() > 1e-4
+    assert np.abs(domain).max() > 0.0
+
+
+def test_the_label_of_the_target_has_no_influence() -> None:
+    for label in (0.0, 1.0):
+        loss = adversarial_loss([[5.0, 0.0]], [[label, TARGET]])
+        assert loss == pytest.approx(math.log(2.0))
+    assert adversarial_loss([[5.0, 0.0]], [[0.0, SOURCE]]) > 5.0
+
+
+def test_nothing_of_the_target_is_trained_on_but_its_points(
+    few: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = TurnedMoons().data(seed=3)
+    assert data.held_out is not None
+    (rows, targets), (target, classes) = data.training, data.held_out
+    assert (rows[12:], targets[12:]) == (target, [[0.0, TARGET]] * 12)
+    assert {domain for _, domain in targets[:12]} == {SOURCE}
+    assert sorted(classes) == [0] * 6 + [1] * 6
+    turned_back = [turn(point, -domains.ANGLE) for point in target]
+    assert np.abs(np.mean(turned_back, axis=0) - domains.CENTER).max() < 0.3
+    assert not {tuple(point) for point in turned_back} & {tuple(point) for point in rows[:12]}
+    first = small(seed=3).model.state_dict()
+    make = TurnedMoons.data
+
+    def mislabelled(self: TurnedMoons, seed: int) -> Any:
+        data = make(self, seed)
+        assert data.held_out is not None
+        flipped = [1 - k for k in data.held_out[1]]
+        return type(data)(data.training, (data.held_out[0], flipped), data.inputs, data.classes)
+
+    monkeypatch.setattr(TurnedMoons, "data", mislabelled)
+    assert small(seed=3).model.state_dict() == first
+
+
+def test_the_networks_differ_by_the_reversal_alone(
+    few: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    adapted = small().model
+    assert adapted.reversed.strength.data == pytest.approx(strength(1.0))
+    assert adapted.without.strength.data == 0.0
+    assert adapted.reversed.features.state_dict() != adapted.without.features.state_dict()
+    monkeypatch.setattr(domains, "STRENGTH", 0.0)
+    unadapted = small().model
+    assert unadapted.reversed.state_dict() == unadapted.without.state_dict()
+    assert unadapted.without.state_dict() == adapted.without.state_dict()
+
+
+def test_compiled_programs_see_the_reversal_grow(few: None) -> None:
+    node_by_node, compiled = small().model.state_dict(), small(compile=True).model.state_dict()
+    assert node_by_node == pytest.approx(compiled, rel=1e-9)
+
+
+def test_the_target_is_adapted_to() -> None:
+    result = train("domains", compile=True, progress=False)
+    without, reversed_ = judge(result)
+    assert without.target < 0.78
+    assert reversed_.target > without.target + 0.05
+    assert min(without.source, reversed_.source) > 0.98
+    assert reversed_.domains < without.domains
+    assert result.findings.startswith(
+        f"target accuracy {reversed_.target:.4f} with reversed gradients, {without.target:.4f}"
+    )
+    data = as_domains(result.data)
+    right = [
+        (float(result.model(point)[2]) > 0.0) == bool(k)
+        for point, k in list(zip(data.target, data.target_classes, strict=True))[:40]
+    ]
+    assert right.count(True) >= 20
+
+
+def test_the_pictures_show_both_networks(few: None, tmp_path: Any) -> None:
+    files = small(folder=tmp_path, epochs=1).files
+    assert [path.name for path in files] == ["domains-boundaries.png", "domains-features.png"]
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in files)
+
+
+def one_by_one(function: Any, first: int, count: int, progress: bool) -> list[Any]:
+    return [function(seed) for seed in range(first, first + count)]
+
+
+def test_many_seeds_make_a_table(few: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(domains, "for_each_seed", one_by_one)
+    lines = TurnedMoons().over_seeds(2, seed=5, epochs=2, progress=False).splitlines()
+    without, reversed_ = judge(small(seed=6, epochs=2, batch_size=60))
+    assert [float(x) for x in lines[3].split()] == pytest.approx(
+        [6, without.target, reversed_.target, without.source, reversed_.source]
+        + [without.domains, reversed_.domains],
+        abs=1e-4,
+    )
+
+
+def test_the_table_tells_the_means_and_what_diverged() -> None:
+    good, bad = Accuracies(1.0, 0.9, 0.5), Accuracies(1.0, 0.6, 0.8)
+    lines = table({7: (bad, good), 8: None, 9: (good, bad)}).splitlines()
+    assert lines[2].split() == ["7", "0.6000", "0.9000", "1.0000", "1.0000", "0.8000", "0.5000"]
+    assert lines[3].split() == ["8", "diverged"]
+    assert lines[5].split() == ["mean", "0.7500", "0.7500", "1.0000", "1.0000", "0.6500", "0.6500"]
+    assert "lies between 0.6000 and 0.9000" in lines[7]
+    assert "from 1 of 2 seeds" in lines[8]
+    assert "mean" not in table({8: None})
+
+
+def test_a_training_that_diverges_is_told_among_others(few: None) -> None:
+    assert domains._try(TurnedMoons(), {"lr": 1e200, "optimizer": "SGD", "epochs": 2}, 0) is None
