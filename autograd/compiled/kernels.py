@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from autograd.compiled.code import Code
-from autograd.compiled.llvm_backend import LlvmKernel
+from autograd.compiled.llvm.backend import LlvmKernel
 from autograd.compiled.numpy_backend import NumpyKernel
 
 BACKENDS = ("auto", "llvm", "numpy")

@@ -14,15 +14,15 @@ from autograd import modes
 from autograd.compiled.arrays import find_numpy
 from autograd.compiled.batch import Argument, HasValues, argument_like, example_of, read_batch
 from autograd.compiled.code import LEAVES, Builder, Code, listing
-from autograd.compiled.direct import direct
 from autograd.compiled.dots import with_dots
+from autograd.compiled.export.vectors import with_constants
 from autograd.compiled.gradient import with_gradients
 from autograd.compiled.kernels import Kernel, checked_backend, is_installed, make_kernel
+from autograd.compiled.llvm.direct import direct
 from autograd.compiled.nodes import CompiledResult, nested
 from autograd.compiled.replay import replay
 from autograd.compiled.trace import Trace, trace
 from autograd.compiled.training import Rules, Subject, Training
-from autograd.compiled.vectors import with_constants
 from autograd.files import write_whole
 from autograd.nested import flatten
 from autograd.primitives import Primitive, describe
@@ -30,8 +30,8 @@ from autograd.transforms import gradients
 from autograd.value import Value
 
 if TYPE_CHECKING:
-    from autograd.compiled.distributed import DistributedProgram
-    from autograd.compiled.to_jax import JaxFunction
+    from autograd.compiled.cluster.distributed import DistributedProgram
+    from autograd.compiled.export.to_jax import JaxFunction
 
 Function = Callable[..., Any]
 
@@ -238,7 +238,7 @@ class Program:
         >>> w.grad
         -5.0
         """
-        module: Any = importlib.import_module("autograd.compiled.distributed")
+        module: Any = importlib.import_module("autograd.compiled.cluster.distributed")
         found: DistributedProgram = module.DistributedProgram(self, client, rows)
         return found
 
@@ -585,7 +585,7 @@ class Program:
         >>> print(f"{f(f.params, 1.0):.4f} {slope[0]:.4f}")
         0.4621 0.7864
         """
-        from autograd.compiled.to_jax import JaxFunction
+        from autograd.compiled.export.to_jax import JaxFunction
 
         code, parameters = self._closed()
         return JaxFunction(self._name, code, self._arguments, parameters, self._trace.shape)
@@ -618,7 +618,7 @@ class Program:
         >>> [node.op_type for node in model.graph.node]
         [...'Mul', 'Tanh', 'Reshape']
         """
-        from autograd.compiled.to_onnx import onnx_model
+        from autograd.compiled.export.to_onnx import onnx_model
 
         code, parameters = self._closed()
         model = onnx_model(self._name, code, self._arguments, parameters, self._trace.shape)

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from autograd.compiled.arrays import find_numpy
-from autograd.compiled.direct import Desk, step_taker
-from autograd.compiled.llvm_backend import Call, LlvmKernel, address
+from autograd.compiled.llvm.backend import Call, LlvmKernel, address
+from autograd.compiled.llvm.direct import Desk, step_taker
 from autograd.compiled.rule import CompiledRule, numbers_of, settings_of
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from autograd.compiled.arrays import find_numpy
 from autograd.compiled.batch import Argument
-from autograd.compiled.direct import Desk
 from autograd.compiled.kernels import Kernel
-from autograd.compiled.llvm_backend import LlvmKernel
+from autograd.compiled.llvm.backend import LlvmKernel
+from autograd.compiled.llvm.direct import Desk
 from autograd.compiled.rule import CompiledRule, compiled_rule, key_of
 from autograd.compiled.steady import Steady
 from autograd.primitives import describe
@@ -89,7 +89,7 @@ class Training:
         at_end: called when it has ended.
 
     Attributes:
-        desk: what direct calls are told: see `autograd.compiled.direct`.
+        desk: what direct calls are told: see `autograd.compiled.llvm.direct`.
     """
 
     def __init__(

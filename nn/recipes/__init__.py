@@ -5,6 +5,7 @@ from typing import Any
 
 from nn.recipes.choices import OPTIMIZERS, SCHEDULES
 from nn.recipes.digits import Digits, DigitsConv
+from nn.recipes.digits_small import DigitsSmall
 from nn.recipes.domains import TurnedMoons
 from nn.recipes.iris import Iris
 from nn.recipes.linear import Linear
@@ -23,6 +24,7 @@ RECIPES: dict[str, Recipe] = {
         Iris(),
         Digits(),
         DigitsConv(),
+        DigitsSmall(),
         TurnedMoons(),
         Names(),
         NamesLSTM(),

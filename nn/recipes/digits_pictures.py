@@ -1,5 +1,6 @@
 """Pictures of what a network reads in handwritten digits."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,7 +9,7 @@ from autograd.optional import needed
 from autograd.plotting import LIGHT, new_figure, set_axes
 
 SIDE = 8
-COLUMNS, ROWS = 5, 3
+COLUMNS, MOST_ROWS = 5, 3
 SHOWN = 10
 """How many digits stand in a row of those that were looked at."""
 
@@ -51,18 +52,19 @@ def draw_mistakes(
 
     >>> counts = [[0] * 10 for _ in range(10)]
     >>> len(draw_mistakes(counts, [([0.0] * 64, 3, 5)], "One digit").axes)
-    16
+    6
     """
     figure = new_figure(12, 5.6, title)
     left, right = figure.subfigures(1, 2, width_ratios=[1.0, 1.05])
     _draw_confusion(left.subplots(), counts)
-    shown = mistakes[: COLUMNS * ROWS]
+    shown = mistakes[: COLUMNS * MOST_ROWS]
     right.suptitle(
         f"Misread ({len(shown)} of {len(mistakes)}): what it is → what was read",
         color=LIGHT.ink,
         fontsize=12,
     )
-    for axes in right.subplots(ROWS, COLUMNS).flat:
+    rows = math.ceil(len(shown) / COLUMNS) or 1
+    for axes in right.subplots(rows, COLUMNS).flat:
         axes.set_axis_off()
     for axes, (pixels, true, said) in zip(right.axes, shown, strict=False):
         _draw_digit(axes, pixels)
@@ -81,7 +83,7 @@ def draw_saliency(right: Sequence[Looked], wrong: Sequence[Looked]) -> Any:
     >>> draw_saliency([], [looked]).get_suptitle()
     'What the network looks at'
     """
-    figure = new_figure(12, 7.4 if right and wrong else 4.2, "What the network looks at")
+    figure = new_figure(12, 7.0 if right and wrong else 4.0, "What the network looks at")
     parts = [(looked, heading) for looked, heading in _headed(right, wrong) if looked]
     *panels, foot = figure.subfigures(
         len(parts) + 1, 1, height_ratios=[1.0] * len(parts) + [0.14]

@@ -342,8 +342,8 @@ def tell(
         ImportError: if matplotlib is not installed and a picture is wanted, or llvmlite and it
             is to be compiled.
 
-    >>> next(tell(["gradient"])).splitlines()[0]
-    'A wrong gradient: a minus that was forgotten'
+    >>> next(tell(["exploding"])).splitlines()[0]
+    'Exploding: an echo that grows'
     """
     for name in names:
         if name not in FAILURES:

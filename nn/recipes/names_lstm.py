@@ -62,7 +62,7 @@ class NamesLSTM(Names):
 
     name = "names-lstm"
     summary = "names of places, made up by an LSTM (minutes; less than one with --compile)"
-    defaults = TruncatedSettings(lr=0.02, schedule="linear", batch_size=16, epochs=20)
+    defaults = TruncatedSettings(lr=0.02, schedule="linear", batch_size=16, epochs=10)
 
     def data(self, seed: int) -> Data:
         """Return stretches of names, a tenth of the names held out."""
@@ -96,17 +96,17 @@ class NamesLSTM(Names):
         steps = _truncation(result.settings)
         if steps >= STRETCH:
             return "the gradient flows back through all letters"
-        errors = [f"{bias.error:.1%} {when}" for when, [bias] in self.biases(result, [steps])]
+        errors = [f"{bias.error:.1%} {which}" for which, [bias] in self.biases(result, [steps])]
         return f"truncated after {steps} letters, the gradient is off by {', '.join(errors)}"
 
     def biases(self, result: Result, steps: Sequence[int]) -> list[tuple[str, list[Bias]]]:
-        """Return how truncation would bias the gradient, before and after training."""
+        """Return how truncation would bias a gradient before the training, and after it."""
         rows, targets = result.data.training
         batch = rows[:MEASURED], targets[:MEASURED]
-        models = {"at the beginning": self.model(result.settings.seed), "after it": result.model}
+        models = {"untrained": self.model(result.settings.seed), "trained": result.model}
         return [
-            (when, truncation_biases(model, batch, self.loss, steps))
-            for when, model in models.items()
+            (which, truncation_biases(model, batch, self.loss, steps))
+            for which, model in models.items()
         ]
 
     def pictures(self, result: Result) -> Mapping[str, bytes]:

@@ -1,10 +1,12 @@
 """What the classifications share: samples that are held out, and how well they are told apart."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import autograd
 from autograd import no_grad
 from autograd.optional import needed
+from nn.module import Module
 from nn.recipes.recipe import Result
 
 
@@ -28,13 +30,28 @@ def split(X: Any, y: Any, seed: int) -> Any:
 def predictions(result: Result) -> list[int]:
     """Return the class that the model gives to each of the held-out samples."""
     assert result.data.held_out is not None
-    rows = result.data.held_out[0]
-    if result.settings.compile:
-        outputs = autograd.compile(lambda row: result.model(row))(rows).tolist()
-    else:
-        with no_grad():
-            outputs = [result.model(row) for row in rows]
-    return [max(range(len(logits)), key=lambda k: float(logits[k])) for logits in outputs]
+    outputs = outputs_of(result.model, result.data.held_out[0], compiled=result.settings.compile)
+    return [max(range(len(logits)), key=lambda k: logits[k]) for logits in outputs]
+
+
+def outputs_of(
+    model: Module, rows: Sequence[Sequence[float]], *, compiled: bool
+) -> list[list[float]]:
+    """Return what a model says of each row.
+
+    Args:
+        model: it gives a vector for a row.
+        rows: the rows.
+        compiled: whether to compile it for that: the same but for rounding, sooner.
+
+    >>> outputs_of(lambda row: [2.0 * row[0]], [[1.0], [3.0]], compiled=False)
+    [[2.0], [6.0]]
+    """
+    if compiled:
+        outputs: list[list[float]] = autograd.compile(lambda row: model(row))(rows).tolist()
+        return outputs
+    with no_grad():
+        return [[float(number) for number in model(row)] for row in rows]
 
 
 def held_out_accuracy(result: Result) -> str:

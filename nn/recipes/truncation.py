@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from autograd import dot, gradients
+from autograd import dot
 from autograd.optional import needed
 from autograd.plotting import LIGHT, freeze_layout, label_ends, new_figure, set_axes
 from nn.data import Batch
@@ -61,8 +61,10 @@ def truncation_biases(model: Any, batch: Batch, loss: Loss, steps: Iterable[int]
 
     def gradient(truncate: int | None) -> list[float]:
         model.lstm.truncate = truncate
+        model.zero_grad()
         _, found = forward(model, batch, loss, batched=False)
-        return [float(number) for number in gradients(found, below)]
+        found.backward()
+        return [parameter.grad for parameter in below]
 
     before = model.lstm.truncate
     try:
@@ -70,13 +72,14 @@ def truncation_biases(model: Any, batch: Batch, loss: Loss, steps: Iterable[int]
         return [Bias.between(gradient(count), full, count) for count in steps]
     finally:
         model.lstm.truncate = before
+        model.zero_grad()
 
 
 def doublings(end: int) -> list[int]:
     """Return 1, 2, 4 and so on, below an end.
 
-    >>> doublings(16)
-    [1, 2, 4, 8]
+    >>> doublings(16), doublings(17)
+    ([1, 2, 4, 8], [1, 2, 4, 8, 16])
     """
     return [2**power for power in range((end - 1).bit_length())]
 
@@ -85,17 +88,19 @@ def draw_biases(measured: Mapping[str, Sequence[Bias]], chosen: int) -> Any:
     """Return a figure of how the bias falls with the number of steps.
 
     Args:
-        measured: biases, by when they were measured.
-        chosen: after how many steps the state was detached in training; it is marked.
+        measured: biases for the same numbers of steps, by what they were measured of.
+        chosen: after how many steps the state was detached in training; it is marked if it is
+            among them.
 
     >>> biases = [Bias(1, 0.5, 0.9), Bias(2, 0.25, 0.95)]
-    >>> draw_biases({"at the beginning": biases}, chosen=2).get_suptitle()
+    >>> draw_biases({"untrained": biases}, chosen=2).get_suptitle()
     'What truncation hides from the gradient'
     """
     figure = new_figure(11, 4.8, "What truncation hides from the gradient")
     error, cosine = figure.subplots(1, 2)
-    set_axes(error, "Its error, as a share of the full gradient", "letters back, at most", "")
-    set_axes(cosine, "Cosine of the angle to the full gradient", "letters back, at most", "")
+    x = "letters back, at most"
+    set_axes(error, "Its error, as a share of the full gradient", x, "")
+    set_axes(cosine, "The cosine of the angle between the two", x, "")
     percent = needed("matplotlib.ticker", "a plot").PercentFormatter(1.0, decimals=0)
     error.yaxis.set_major_formatter(percent)
     for (when, biases), color, style in zip(
@@ -110,8 +115,15 @@ def draw_biases(measured: Mapping[str, Sequence[Bias]], chosen: int) -> Any:
         axes.set_xscale("log", base=2)
         axes.set_xticks(steps, steps)
         axes.set_xlim(0.9, steps[-1] * 4.0)
-        axes.axvline(chosen, color=LIGHT.grey, linestyle=":", zorder=0)
+        axes.grid(visible=False, axis="x")
+        axes.spines["bottom"].set_bounds(0.9, steps[-1])
     freeze_layout(figure)
-    label_ends(error)
-    label_ends(cosine)
+    for axes in (error, cosine):
+        label_ends(axes)
+        if chosen in steps:
+            axes.axvline(chosen, color=LIGHT.ink, linestyle=":", zorder=0)
+            axes.text(
+                chosen, 0.5, "as trained ", color=LIGHT.ink, rotation=90, ha="right", va="center",
+                transform=axes.get_xaxis_transform(),
+            )  # fmt: skip
     return figure

@@ -13,7 +13,7 @@ import pytest
 
 import autograd
 from autograd import Value
-from autograd.compiled.cache import Cache
+from autograd.compiled.llvm.cache import Cache
 
 CODE = """
 import autograd

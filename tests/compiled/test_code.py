@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 import autograd
 import nn
 from autograd import Value
-from autograd.compiled import llvm_plan
 from autograd.compiled.code import AFTER, EACH, ONCE, Builder, Code, listing
-from autograd.compiled.dense import products
 from autograd.compiled.dots import with_dots
 from autograd.compiled.forms import lowered
-from autograd.compiled.llvm_operations import Target
-from autograd.compiled.llvm_plan import Plan
-from autograd.compiled.llvm_text import write_module
+from autograd.compiled.llvm import plan
+from autograd.compiled.llvm.dense import products
+from autograd.compiled.llvm.operations import Target
+from autograd.compiled.llvm.plan import Plan
+from autograd.compiled.llvm.text import write_module
 
 
 def place_of(*steps: tuple[str, ...]) -> tuple[Builder, list[int]]:
@@ -225,7 +225,7 @@ def same(x: float, y: float, size: float) -> bool:
 def test_rows_of_a_table_are_read_and_their_gradients_added_where_they_lie(
     backend: str, arrangement: str, long: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(llvm_plan, "LONG", 0 if long else llvm_plan.LONG)
+    monkeypatch.setattr(plan, "LONG", 0 if long else plan.LONG)
     table = [
         [
             Value(math.sin(5 * i + j), requires_grad=arrangement != "some frozen" or i != 2)
@@ -303,7 +303,7 @@ def test_code_on_a_tape_does_what_written_code_does(
     Y = [k % 5 for k in range(count)]
     found = []
     for limit in (10**9, 0):
-        monkeypatch.setattr(llvm_plan, "LONG", limit)
+        monkeypatch.setattr(plan, "LONG", limit)
         program: Any = autograd.compile(everything(model), backend="llvm")
         for leaf in program.trace(X[0], 0).parameters:
             leaf.zero_grad()
@@ -314,7 +314,7 @@ def test_code_on_a_tape_does_what_written_code_does(
 
 
 def test_registers_of_a_tape_are_taken_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(llvm_plan, "LONG", 0)
+    monkeypatch.setattr(plan, "LONG", 0)
     builder, (x, _) = place_of()
     place = x
     for k in range(500):
@@ -327,7 +327,7 @@ def test_registers_of_a_tape_are_taken_again(monkeypatch: pytest.MonkeyPatch) ->
 def test_the_text_of_a_tape_has_no_more_lines_for_longer_code(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(llvm_plan, "LONG", 100)
+    monkeypatch.setattr(plan, "LONG", 100)
 
     def lines(count: int) -> int:
         builder, (x, w) = place_of()

@@ -21,7 +21,8 @@ from hypothesis import strategies as st
 import autograd
 import optim
 from autograd import Value
-from autograd.compiled import Program, direct
+from autograd.compiled import Program
+from autograd.compiled.llvm import direct
 from autograd.compiled.training import Training
 
 OPTIMIZERS: dict[str, Callable[[list[Value]], Any]] = {

@@ -27,7 +27,7 @@ import autograd
 import nn
 import optim
 from autograd import Program, Value
-from autograd.compiled import distributed, tasks
+from autograd.compiled.cluster import distributed, tasks
 from tests.compiled import worker_primitives
 
 COUNT, ROWS = 100, 9  # 12 partitions: more than are added up at once

@@ -18,7 +18,8 @@ import autograd
 import nn
 from autograd import Primitive, Program, Value
 from autograd.checking import strategies
-from autograd.compiled import kernels, llvm_backend
+from autograd.compiled import kernels
+from autograd.compiled.llvm import backend as llvm_backend
 from autograd.sweep import topological_order, tracked_order
 
 BACKENDS = ("numpy", "llvm")

@@ -16,7 +16,7 @@ import autograd
 import nn
 from autograd import Primitive, Program, Value
 from autograd.checking import strategies
-from autograd.compiled.jax_operations import Operations
+from autograd.compiled.export.jax_operations import Operations
 from autograd.primitives import TABLE
 from tests.compiled.every_primitive import applied, batch, example, points, same
 from tests.compiled.test_primitives import NAMES, SPECIAL, eager

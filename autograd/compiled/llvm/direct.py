@@ -19,7 +19,7 @@ from typing import Any
 
 from autograd.compiled.arrays import find_numpy
 from autograd.compiled.batch import Argument
-from autograd.compiled.llvm_backend import FIRST_TABLE, address, this_machine
+from autograd.compiled.llvm.backend import FIRST_TABLE, address, this_machine
 
 # What the machine code is told: 8 bytes each, in this order. Two of a kind are for the two
 # arrays that the parameters are in by turns.

@@ -6,9 +6,16 @@ from typing import Any
 from autograd.compiled.arrays import find_numpy
 from autograd.compiled.batch import Argument
 from autograd.compiled.code import Code
-from autograd.compiled.gates import gated
-from autograd.compiled.jax_operations import ROWS, Operations
-from autograd.compiled.vectors import Group, dependences, entries_of, gathering, groups, is_shared
+from autograd.compiled.export.gates import gated
+from autograd.compiled.export.jax_operations import ROWS, Operations
+from autograd.compiled.export.vectors import (
+    Group,
+    dependences,
+    entries_of,
+    gathering,
+    groups,
+    is_shared,
+)
 
 Columns = Sequence[tuple[int, ...]]
 

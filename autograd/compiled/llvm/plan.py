@@ -4,9 +4,9 @@ import heapq
 from collections.abc import Iterator, Sequence
 
 from autograd.compiled.code import AFTER, EACH, MEANS, ONCE, Code, operands
-from autograd.compiled.dense import Outer, Product, outers, products
-from autograd.compiled.llvm_frame import BLOCKS, Layout, padded
-from autograd.compiled.llvm_operations import Target
+from autograd.compiled.llvm.dense import Outer, Product, outers, products
+from autograd.compiled.llvm.frame import BLOCKS, Layout, padded
+from autograd.compiled.llvm.operations import Target
 
 PIECE = 400  # operations in a function
 LONG = 20_000  # operations: more of them are put on a tape

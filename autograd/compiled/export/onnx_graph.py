@@ -7,10 +7,10 @@ from typing import Any
 
 from autograd.compiled.arrays import find_numpy
 from autograd.compiled.code import Code
-from autograd.compiled.elementary import ELEMENTARY
+from autograd.compiled.export.elementary import ELEMENTARY
+from autograd.compiled.export.vectors import alone
 from autograd.compiled.forms import lowered
 from autograd.compiled.trace import trace
-from autograd.compiled.vectors import alone
 from autograd.optional import needed
 
 # What ONNX calls the operations that onnxruntime has for doubles.

@@ -12,9 +12,9 @@ from typing import Any
 from autograd import real
 from autograd.compiled.arrays import find_numpy
 from autograd.compiled.code import Code
+from autograd.compiled.export.vectors import alone
 from autograd.compiled.forms import lowered
 from autograd.compiled.gradient import with_gradients
-from autograd.compiled.vectors import alone
 from autograd.optional import needed
 
 # What JAX calls the operations that it has, in jax.numpy …

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from autograd.compiled.arrays import find_numpy
-from autograd.compiled.cache import users_cache
 from autograd.compiled.code import EACH, Code
 from autograd.compiled.forms import lowered
-from autograd.compiled.llvm_frame import BLOCKS, FRAME, spare_size, sums_room
-from autograd.compiled.llvm_operations import FUNCTIONS, KNOWN, Target
-from autograd.compiled.llvm_text import write_module
+from autograd.compiled.llvm.cache import users_cache
+from autograd.compiled.llvm.frame import BLOCKS, FRAME, spare_size, sums_room
+from autograd.compiled.llvm.operations import FUNCTIONS, KNOWN, Target
+from autograd.compiled.llvm.text import write_module
 from autograd.optional import needed
 
 _LINE = 64  # bytes: vectors begin where the processor reads them fastest

@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from autograd.compiled.code import CONDITIONS, EACH
-from autograd.compiled.llvm_frame import ARGUMENTS, PARAMETERS
-from autograd.compiled.llvm_operations import Body, hexadecimal
-from autograd.compiled.llvm_plan import Plan
+from autograd.compiled.llvm.frame import ARGUMENTS, PARAMETERS
+from autograd.compiled.llvm.operations import Body, hexadecimal
+from autograd.compiled.llvm.plan import Plan
 
 _GIVEN = "ptr %tape, ptr %numbers, ptr %scalars, ptr %vectors, ptr %sums, ptr %rest"
 _HANDED_ON = _GIVEN.replace("%tape", "%next")

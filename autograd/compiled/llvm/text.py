@@ -9,8 +9,8 @@ is done once per call, with plain numbers. Layers are loops, and very long code 
 from collections.abc import Sequence
 
 from autograd.compiled.code import AFTER, CONDITIONS, EACH, ONCE, Code
-from autograd.compiled.dense import Outer, Product
-from autograd.compiled.llvm_frame import (
+from autograd.compiled.llvm.dense import Outer, Product
+from autograd.compiled.llvm.frame import (
     ARGUMENTS,
     PARAMETERS,
     Layout,
@@ -18,9 +18,9 @@ from autograd.compiled.llvm_frame import (
     padded,
     run_function,
 )
-from autograd.compiled.llvm_operations import Body, Target, hexadecimal
-from autograd.compiled.llvm_plan import Plan
-from autograd.compiled.llvm_tape import Tape
+from autograd.compiled.llvm.operations import Body, Target, hexadecimal
+from autograd.compiled.llvm.plan import Plan
+from autograd.compiled.llvm.tape import Tape
 
 _ROWS = 8  # of a matrix, at the same time
 _OUTER_ROWS, _OUTER_COLUMNS = 4, 4  # of a matrix of sums: rows, and vectors of columns

@@ -6,8 +6,8 @@ from typing import Any
 
 from autograd.compiled.batch import Argument
 from autograd.compiled.code import Code
-from autograd.compiled.onnx_graph import OnnxGraph
-from autograd.compiled.vectors import (
+from autograd.compiled.export.onnx_graph import OnnxGraph
+from autograd.compiled.export.vectors import (
     Group,
     dependences,
     entries_of,

@@ -15,9 +15,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from autograd.compiled import tasks
 from autograd.compiled.arrays import find_numpy
 from autograd.compiled.batch import Argument, HasValues, example_of, read_batch
+from autograd.compiled.cluster import tasks
 from autograd.compiled.code import EACH, operands
 from autograd.compiled.training import Subject
 from autograd.optional import needed

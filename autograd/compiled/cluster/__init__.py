@@ -1,0 +1,1 @@
+"""Compiled functions on a cluster, with Dask."""

@@ -1,0 +1,1 @@
+"""Compiled code as machine code, made by LLVM."""
