@@ -44,7 +44,7 @@ def quantize_per_tensor(numbers: Sequence[float]) -> Int8Table:
         ValueError: if a number is nan or infinite.
 
     Krishnamoorthi (2018), "Quantizing deep convolutional networks for efficient inference",
-    section 2.2, the symmetric quantizer; torch.quantize_per_tensor with zero_point 0.
+    section 2.2, the symmetric quantizer; torch.fake_quantize_per_tensor_affine with zero_point 0.
 
     >>> quantize_per_tensor([254.0, -100.9, 0.0])
     Int8Table(scale=2.0, multiples=[127, -50, 0])

@@ -27,6 +27,7 @@ METADATA = {
     "language_info": {"name": "python"},
 }
 SECONDS = 120  # for one cell
+VARIES = {"tags": ["varies"]}  # the metadata of a cell whose numbers differ between processors
 LETTERS = 140_000  # for one output: about 100 kB of an image in base64
 
 
@@ -69,7 +70,7 @@ def run(source: Path, target: Path, folder: Path) -> None:
         resources={"metadata": {"path": str(folder)}},
     ).execute(cleanup_kc=True)
     for old, new in zip(committed.cells, executed.cells, strict=True):
-        new.metadata = {}
+        new.metadata = VARIES if varies(old) else {}
         if new.cell_type == "code" and shown(old) == shown(new):
             new.outputs = old.outputs  # no change that is none
     executed.metadata = METADATA
@@ -79,8 +80,15 @@ def run(source: Path, target: Path, folder: Path) -> None:
 # Comparing -------------------------------------------------------------------------------------
 
 
+def varies(cell: Any) -> bool:
+    """Whether a cell says what thousands of compiled steps make of the last digits."""
+    return "varies" in cell["metadata"].get("tags", [])
+
+
 def shown(cell: Any) -> list[str]:
     """What a reader sees below a cell, line by line, without what differs between machines."""
+    if varies(cell):
+        return [output["output_type"] for output in cell["outputs"]]
     return [line for output in cell["outputs"] for line in lines_of(output)]
 
 
@@ -188,6 +196,14 @@ def displayed(mime: str, content: str) -> dict[str, Any]:
     return {"output_type": "display_data", "metadata": {}, "data": {mime: content}}
 
 
+def test_what_varies_is_not_compared_but_must_be_there() -> None:
+    one, other = code("f()", printed("1.25")), code("f()", printed("1.5"))
+    assert differences(notebook(one), notebook(other))
+    one["metadata"] = other["metadata"] = VARIES
+    assert differences(notebook(one), notebook(other)) == []
+    assert differences(notebook(one), notebook({**other, "outputs": []}))
+
+
 def test_the_notebooks_are_there() -> None:
     numbers = sorted(int(path.name.partition("_")[0]) for path in NOTEBOOKS)
     assert numbers == list(range(1, len(NOTEBOOKS) + 1))
@@ -207,7 +223,7 @@ def test_the_file_holds_nothing_of_one_run(path: Path) -> None:
     content = read(path)
     assert content["metadata"] == METADATA
     cells = content["cells"]
-    assert [cell["metadata"] for cell in cells] == [{}] * len(cells)
+    assert all(cell["metadata"] in ({}, VARIES) for cell in cells)
     assert len({cell["id"] for cell in cells}) == len(cells)
     of_code = [cell for cell in cells if cell["cell_type"] == "code"]
     assert [cell["execution_count"] for cell in of_code] == list(range(1, len(of_code) + 1))

@@ -66,7 +66,7 @@ def draw_features(features: Mapping[str, Callable[[Points], Any]], domains: Doma
     >>> domains = Domains([[0.0, 0.0], [2.0, 1.0]], [0, 1], [[1.0, 1.0]], [1], ["low", "high"])
     >>> [axes] = draw_features({"The points": lambda points: points}, domains).axes
     >>> axes.get_xlabel()
-    'first direction (87%)'
+    'first direction (95%)'
     """
     numpy = needed("numpy", "a plot")
     figure, panels = _side_by_side("Where the features of the points lie", features)

@@ -7,7 +7,7 @@ from typing import Any
 
 from autograd.plotting import as_png
 from nn import init
-from nn.checks import positive_count
+from nn.checks import amount, positive_count
 from nn.embedding import Embedding
 from nn.history import History
 from nn.linear import Linear
@@ -97,7 +97,9 @@ class NamesLSTM(Names):
         if steps >= STRETCH:
             return "the gradient flows back through all letters"
         errors = [f"{bias.error:.1%} {which}" for which, [bias] in self.biases(result, [steps])]
-        return f"truncated after {steps} letters, the gradient is off by {', '.join(errors)}"
+        return (
+            f"truncated after {amount(steps, 'letter')}, the gradient is off by {', '.join(errors)}"
+        )
 
     def biases(self, result: Result, steps: Sequence[int]) -> list[tuple[str, list[Bias]]]:
         """Return how truncation would bias a gradient before the training, and after it."""

@@ -123,7 +123,7 @@ def draw_biases(measured: Mapping[str, Sequence[Bias]], chosen: int) -> Any:
         if chosen in steps:
             axes.axvline(chosen, color=LIGHT.ink, linestyle=":", zorder=0)
             axes.text(
-                chosen, 0.5, "as trained ", color=LIGHT.ink, rotation=90, ha="right", va="center",
+                0.94 * chosen, 0.5, "as trained", color=LIGHT.ink, rotation=90, ha="right", va="center",
                 transform=axes.get_xaxis_transform(),
             )  # fmt: skip
     return figure
