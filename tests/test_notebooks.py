@@ -71,7 +71,7 @@ def run(source: Path, target: Path, folder: Path) -> None:
     ).execute(cleanup_kc=True)
     for old, new in zip(committed.cells, executed.cells, strict=True):
         new.metadata = VARIES if varies(old) else {}
-        if new.cell_type == "code" and shown(old) == shown(new):
+        if new.cell_type == "code" and not varies(old) and shown(old) == shown(new):
             new.outputs = old.outputs  # no change that is none
     executed.metadata = METADATA
     target.write_text(nbformat.writes(executed) + "\n", encoding="utf-8")

@@ -18,7 +18,6 @@ from autograd import Value
 from nn import MLP, Layer
 from nn.recipes import OPTIMIZERS, RECIPES, SCHEDULES, Result, train
 from nn.recipes.choices import make_optimizer, make_schedule
-from nn.recipes.digits import _confusion, _mistakes
 from nn.recipes.linear import Linear, least_squares
 from nn.recipes.splitting import predictions
 from nn.recipes.xor import LEARNED, Comparison, Trial, X, Y, _outputs, _try, dead_units
@@ -97,9 +96,7 @@ def test_a_dead_unit_gets_no_gradient() -> None:
     assert [parameter.grad for parameter in first.parameters()] == [0.0, 0.0, 0.0]
 
 
-@pytest.mark.parametrize(
-    ("name", "epochs", "least"), [("moons", 12, 0.85), ("iris", 60, 0.93), ("digits", 1, 0.8)]
-)
+@pytest.mark.parametrize(("name", "epochs", "least"), [("moons", 12, 0.85), ("iris", 60, 0.93)])
 def test_classes_are_told_apart(name: str, epochs: int, least: float) -> None:
     result = train(name, epochs=epochs, progress=False)
     assert result.accuracy is not None
@@ -111,13 +108,6 @@ def test_classes_are_told_apart(name: str, epochs: int, least: float) -> None:
         f"held-out accuracy {result.accuracy:.4f} ({right} of {len(targets)})"
     )
     assert right / len(targets) == result.accuracy
-    if name == "digits":
-        counts = np.array(_confusion(result))
-        assert counts.sum() == len(targets)
-        assert np.trace(counts) == right
-        assert counts.sum(axis=1).tolist() == np.bincount(targets).tolist()
-        assert len(_mistakes(result)) == len(targets) - right
-        assert all(true != said for _, true, said in _mistakes(result))
 
 
 def test_iris_holds_out_a_quarter_and_standardizes_by_the_rest() -> None:
@@ -294,7 +284,6 @@ PICTURES = {
     "xor": {"xor-surface.png", "xor-training.png"},
     "moons": {"moons-boundary.png", "moons-histograms.png", "moons-training.png"},
     "iris": {"iris-neuron.svg", "iris-training.png"},
-    "digits": {"digits-histograms.png", "digits-mistakes.png", "digits-training.png"},
 }
 
 
@@ -309,16 +298,6 @@ def test_the_same_seed_gives_the_same_to_the_bit(name: str, tmp_path: Path) -> N
         if file.endswith(".png"):
             assert content.startswith(b"\x89PNG\r\n\x1a\n")
             assert min(struct.unpack(">II", content[16:24])) > 500
-
-
-def test_the_pictures_of_digits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    recipe = RECIPES["digits"]
-    data = recipe.data(seed=0)
-    assert data.held_out is not None
-    few = nn.recipes.Data(*((rows[:80], y[:80]) for rows, y in (data.training, data.held_out)))
-    monkeypatch.setattr(type(recipe), "data", lambda self, seed: few)
-    outcome("digits", tmp_path, seed=0)
-    assert {path.name for path in tmp_path.iterdir()} == PICTURES["digits"]
 
 
 def test_the_neuron_of_iris_is_labelled(tmp_path: Path) -> None:
