@@ -186,6 +186,7 @@ def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
         '  stepgrad step "x*y + sin(x)" x=2 y=3 -o steps.html\n'
         "  stepgrad train moons\n"
         "  stepgrad search moons --lr 0.001:0.1 --optimizer Adam SGD\n"
+        "  stepgrad failures\n"
         "  stepgrad paths -o paths.png\n"
         "  stepgrad demo",
     )

@@ -53,13 +53,13 @@ def peer(name: str, kept: str = "") -> Callable[[], Place]:
 PLACES: dict[str, Callable[[], Place]] = {
     OURS: here,
     "stepgrad, NumPy alone": here,
-    "C by hand, 1000 steps a call": by_hand,
+    "C by hand, loop of 1000": by_hand,
     "C by hand": by_hand,
     "NumPy by hand": here,
     "PyTorch": peer("PyTorch"),
     "PyTorch, compiled": peer("PyTorch", "TORCHINDUCTOR_CACHE_DIR={}"),
     "JAX": peer("JAX"),
-    "JAX, 1000 steps a call": peer("JAX"),
+    "JAX, loop of 1000": peer("JAX"),
     "CasADi, generated C": peer("CasADi"),
     "PyTensor, Numba": peer("PyTensor", "PYTENSOR_FLAGS=base_compiledir={}"),
 }
@@ -116,7 +116,7 @@ def measure(
         samples: dict[str, list[float]] = {name: [] for name in still}
         for number in range(rounds):
             say(f"{case.name}, batches of {case.batch:,}, round {number + 1} of {rounds}")
-            for name in still:
+            for name in [name for name in still if name in field.workers]:
                 samples[name] += field.ask(name, "timed", case.sizes, case.batch, seconds) or []
         rows += [
             {
@@ -132,21 +132,19 @@ def measure(
 
 
 def check(field: Field, case: Case, names: Sequence[str]) -> None:
-    """Leave those out who don't come to our parameters after some steps."""
-    request = ("after", case.sizes, case.batch, STEPS)
-    ours = field.ask(OURS, *request) if OURS in names else None
+    """Leave those out who don't come to the first one's parameters, ours, after some steps."""
+    reference = None
     for name in names:
-        if name != OURS:
-            say(f"{case.name}, batches of {case.batch:,}: checking {name}")
-            theirs = field.ask(name, *request)
-            if ours is not None and theirs is not None:
-                away = difference(ours, theirs)
-                if not away <= TOLERANCE:
-                    field.leave_out(
-                        name,
-                        f"its parameters are {away:.1e} away from ours after {STEPS} steps of "
-                        f"{case.name} with batches of {case.batch:,}",
-                    )
+        say(f"{case.name}, batches of {case.batch:,}: checking {name}")
+        numbers = field.ask(name, "after", case.sizes, case.batch, STEPS)
+        if reference is None or numbers is None:
+            reference = reference or numbers
+        elif not (away := difference(reference, numbers)) <= TOLERANCE:
+            field.leave_out(
+                name,
+                f"its parameters are {away:.1e} away from ours after {STEPS} steps of "
+                f"{case.name} with batches of {case.batch:,}",
+            )
 
 
 def difference(ours: Sequence[float], theirs: Sequence[float]) -> float:

@@ -14,6 +14,9 @@ def text(figures: dict[str, Any]) -> str:
         parts += [steps(results), layers(results)]
     if any("sizes" in r or "deep" in r for r in results.values()):
         parts.append(nodes(results))
+    parts += [training(rows) for rows in by_network(figures["training"]).values()]
+    if figures["compiling"]:
+        parts.append(compiling(figures["compiling"]))
     if figures["left_out"]:
         parts.append("\n".join(f"Left out: {e}: {why}" for e, why in figures["left_out"].items()))
     return "\n\n".join(parts)
@@ -83,3 +86,69 @@ def survival(deep: dict[str, Any]) -> str:
     if "backward" not in deep:
         return ""
     return f"{deep['forward']:.2f} + {deep['backward']:.2f} s, {deep['megabytes']:.0f} MB"
+
+
+def by_network(rows: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Return what was measured of training, network by network."""
+    networks: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        networks.setdefault(row["network"], []).append(row)
+    return networks
+
+
+def by_engine(rows: list[dict[str, Any]]) -> dict[str, dict[int, float]]:
+    """Return each engine's microseconds by size of batch, the fastest engine first.
+
+    The fastest is who is so for the batch in the middle.
+    """
+    engines: dict[str, dict[int, float]] = {}
+    for row in rows:
+        engines.setdefault(row["engine"], {})[row["batch"]] = row["microseconds"]
+    batches = sorted({row["batch"] for row in rows})
+    middle = batches[len(batches) // 2]
+    return dict(sorted(engines.items(), key=lambda entry: entry[1].get(middle, float("inf"))))
+
+
+def training(rows: list[dict[str, Any]]) -> str:
+    """Return the table of a network's training step."""
+    engines = by_engine(rows)
+    ours = engines.get(OURS, {})
+    batches = sorted({row["batch"] for row in rows})
+    lines = [
+        f"A training step of the {rows[0]['network']} network, in batches of so many: "
+        f"microseconds, and how many times {OURS}'s",
+        f"{'':<30}" + "".join(f"{batch:>8,}{'':<6}" for batch in batches).rstrip(),
+    ]
+    for engine, taken in engines.items():
+        cells = [cell(taken.get(batch), ours.get(batch)) for batch in batches]
+        lines.append(f"{engine:<30}{''.join(cells)}".rstrip())
+    return "\n".join(lines)
+
+
+def cell(microseconds: float | None, ours: float | None) -> str:
+    """Return what stands in a column: the cost, and how many times ours."""
+    if microseconds is None:
+        return " " * 14
+    times = "" if ours is None else f"{three_digits(microseconds / ours)}x"
+    return f"{three_digits(microseconds):>8}{times:>6}"
+
+
+def three_digits(number: float) -> str:
+    """Return a number with as many decimals as matter."""
+    decimals = 2 if number < 10.0 else 1 if number < 100.0 else 0
+    return f"{number:.{decimals}f}"
+
+
+def compiling(rows: list[dict[str, Any]]) -> str:
+    """Return the table of compiling."""
+    lines = [
+        "Compiling a program (from the first call to its end), and a training step of it "
+        "with a batch of 256",
+        f"{'':<30}{'operations':>11}{'compile s':>11}{'ns an operation and sample':>29}",
+    ]
+    for row in rows:
+        name = f"{row['engine']}, {row['family']}"
+        lines.append(
+            f"{name:<30}{row['operations']:>11,}{row['seconds']:>11.2f}{row['nanoseconds']:>29.3f}"
+        )
+    return "\n".join(lines)

@@ -1,94 +1,35 @@
 """Measure this engine side by side with its peers, in one run, on one core: make bench.
 
-    python benchmarks/run.py [--json FILE] [--picture FILE] [--only step nodes sizes]
+    python benchmarks/run.py [--json FILE] [--pictures FOLDER] [--only PART ...]
 
-Each engine works in a process of its own (workloads.py), a peer in an environment of its own.
-They take turns, so that a noisy minute hits all alike; the figures are medians of CPU time.
+Node by node: step, nodes, sizes. Compiled: compiled, networks, compile-time. Each engine works in
+a process of its own (workloads.py, training.py, compiling.py), a peer in an environment of its
+own. They take turns, so that a noisy minute hits all alike; the figures are medians of CPU time.
 """
 
 import argparse
 import json
-import os
 import statistics
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import batches
 import environments
+import growth
 import machine
 import picture
 import report
 from environments import NotThereError, say
+from worker import Worker
 
 from autograd.files import write_whole
 
-HERE = Path(__file__).parent
-PARTS = ("step", "nodes", "sizes")
+NODE_BY_NODE = ("step", "nodes", "sizes")
+PARTS = (*NODE_BY_NODE, "compiled", "networks", "compile-time")
 Results = dict[str, dict[str, Any]]
-
-
-class Worker:
-    """An engine at work in a process of its own."""
-
-    def __init__(self, engine: str, python: Path, environment: dict[str, str]) -> None:
-        self._command: list[str | Path] = [python, HERE / "workloads.py", engine]
-        self._environment = os.environ | environment
-        self._process: subprocess.Popen[str] | None = None
-
-    def ask(self, *request: Any) -> Any:
-        """Send a request and return the answer."""
-        if self._process is None:
-            self._process = self._start()
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        try:
-            self._process.stdin.write(json.dumps(request) + "\n")
-            self._process.stdin.flush()
-        except BrokenPipeError:
-            answer = ""
-        else:
-            answer = self._process.stdout.readline()
-        if not answer:
-            raise NotThereError(self._last_words())
-        return json.loads(answer)
-
-    def ask_afresh(self, *request: Any, seconds: float) -> Any:
-        """Ask a new process, which has so long to answer."""
-        process = self._start()
-        try:
-            answer, errors = process.communicate(json.dumps(request), timeout=seconds)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            return {"error": f"not in {seconds:.0f} s"}
-        if process.returncode != 0:
-            return {"error": last_line(errors) or "crashes"}
-        return json.loads(answer)
-
-    def _start(self) -> "subprocess.Popen[str]":
-        pipe = subprocess.PIPE
-        return subprocess.Popen(
-            self._command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=self._environment
-        )
-
-    def _last_words(self) -> str:
-        assert self._process is not None
-        _, errors = self._process.communicate()
-        return last_line(errors) or f"its process ended with {self._process.returncode}"
-
-    def stop(self) -> None:
-        """End the process."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-
-
-def last_line(text: str) -> str:
-    """Return the last line of a text, empty if there is none."""
-    return (text.strip().splitlines() or [""])[-1]
 
 
 def floor() -> tuple[Path, dict[str, str]]:
@@ -210,35 +151,62 @@ def bearable(result: dict[str, Any], size: int, seconds: float = 8.0) -> bool:
     return bool(time_needed < seconds and memory_needed < machine.free_memory() / 2.0)
 
 
-def main() -> None:
-    """Measure, and show the tables."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--json", type=Path, help="write the figures to this file too")
-    parser.add_argument("--picture", type=Path, help="plot the cost against the graph's size")
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="measure less")
-    options = parser.parse_args()
-    start = time.monotonic()
-    results: Results = {}
-    left_out: dict[str, str] = {}
-    description = machine.description()
-    found = workers(results, left_out)
+def measure_node_by_node(parts: Sequence[str], figures: dict[str, Any]) -> None:
+    """Measure the engines that make a node of each operation."""
+    results = figures["engines"]
+    found = workers(results, figures["left_out"])
     try:
-        if "step" in options.only:
+        if "step" in parts:
             measure_steps(found, results, rounds=5, seconds=0.15)
-        if "nodes" in options.only:
+        if "nodes" in parts:
             measure_nodes(found, results, operations=1_000_000)
-        if "sizes" in options.only:
+        if "sizes" in parts:
             measure_sizes(found, results, sizes=[10**k for k in range(2, 8)])
     finally:
         for worker in found.values():
             worker.stop()
-    figures = {"machine": description, "engines": results, "left_out": left_out}
+
+
+def measure_batches(parts: Sequence[str], figures: dict[str, Any]) -> None:
+    """Measure those that compute whole batches at once."""
+    field = batches.Field()
+    try:
+        if "compiled" in parts:
+            figures["training"] += batches.measure(field, batches.DEMO, tuple(batches.PLACES))
+        if "networks" in parts:
+            figures["training"] += batches.measure(field, batches.NETWORKS, batches.LARGER)
+    finally:
+        field.stop()
+    figures["left_out"] |= field.left_out
+
+
+def main() -> None:
+    """Measure, and show the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--json", type=Path, help="write the figures to this file too")
+    parser.add_argument("--pictures", type=Path, help="plot what was measured into this folder")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS, help="measure less")
+    options = parser.parse_args()
+    start = time.monotonic()
+    figures: dict[str, Any] = {
+        "machine": machine.description(),
+        "engines": {},
+        "training": [],
+        "compiling": [],
+        "left_out": {},
+    }
+    if not set(NODE_BY_NODE).isdisjoint(options.only):
+        measure_node_by_node(options.only, figures)
+    if {"compiled", "networks"} & set(options.only):
+        measure_batches(options.only, figures)
+    if "compile-time" in options.only:
+        figures["compiling"] = growth.measure(figures["left_out"])
     print(report.text(figures))
     print(f"\nmeasured in {(time.monotonic() - start) / 60.0:.1f} minutes")
     if options.json:
         write_whole(options.json, (json.dumps(figures, indent=1) + "\n").encode())
-    if options.picture and "sizes" in options.only:
-        picture.save(figures, options.picture)
+    if options.pictures:
+        picture.save_all(figures, options.pictures)
 
 
 if __name__ == "__main__":

@@ -189,16 +189,14 @@ class ByHand(Trainer):
 
 def eights(inputs: Sequence[Sequence[float]], labels: Sequence[float]) -> list[float]:
     """Return samples in blocks of eight: their x, their y, their labels, 0 where there is none."""
-    numbers: list[float] = []
-    for first in range(0, len(labels), 8):
-        rows = [
-            [*point, label]
-            for point, label in zip(inputs[first : first + 8], labels[first : first + 8])
-        ]
-        rows += [[0.0, 0.0, 0.0]] * (8 - len(rows))
-        for column in zip(*rows, strict=True):
-            numbers += column
-    return numbers
+    rows = [[*point, label] for point, label in zip(inputs, labels, strict=True)]
+    rows += [[0.0, 0.0, 0.0]] * (-len(rows) % 8)
+    return [
+        number
+        for first in range(0, len(rows), 8)
+        for column in zip(*rows[first : first + 8], strict=True)
+        for number in column
+    ]
 
 
 class Torch(Trainer):
@@ -219,7 +217,9 @@ class Torch(Trainer):
             part.view(shape) for part, shape in zip(flat.split(parts), case.shapes, strict=True)
         ]
         self.parameters = [
-            part.clone().requires_grad_() for t in tables for part in (t[:, :-1], t[:, -1])
+            self.tensor(part.tolist()).requires_grad_()  # anew, without a neighbour's strides
+            for table in tables
+            for part in (table[:, :-1], table[:, -1])
         ]
 
     def tensor(self, numbers: Any) -> Any:
@@ -470,13 +470,13 @@ LOOP = 1000
 TRAINERS: dict[str, Callable[[], Trainer]] = {
     "stepgrad": partial(Stepgrad, "llvm"),
     "stepgrad, NumPy alone": partial(Stepgrad, "numpy"),
-    "C by hand, 1000 steps a call": partial(ByHand, LOOP),
+    "C by hand, loop of 1000": partial(ByHand, LOOP),
     "C by hand": partial(ByHand, 1),
     "NumPy by hand": NumPy,
     "PyTorch": Torch,
     "PyTorch, compiled": CompiledTorch,
     "JAX": partial(Jax, 1),
-    "JAX, 1000 steps a call": partial(Jax, LOOP),
+    "JAX, loop of 1000": partial(Jax, LOOP),
     "CasADi, generated C": CasADi,
     "PyTensor, Numba": PyTensor,
 }

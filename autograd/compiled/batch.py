@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,9 @@ def _kinds() -> tuple[Any, Any]:
     """Return NumPy's kind of arrays, and its kind of floats, of which there is one object."""
     numpy = find_numpy()
     return numpy.ndarray, numpy.dtype(float)
+
+
+_MOST = 10_000_000  # numbers that an argument may have in a file: more are a mistake
 
 
 class HasValues(Exception):
@@ -80,11 +84,24 @@ class Argument:
 
     @classmethod
     def from_json(cls, saved: list[Any]) -> "Argument":
-        """Return an argument from what `to_json` returned."""
+        """Return an argument from what `to_json` returned.
+
+        Raises:
+            ValueError: if it does not fit together.
+            TypeError: likewise.
+        """
         name, shape, width, indices, layout = saved
-        lengths = None if shape is None else tuple(map(int, shape))
-        places = tuple((int(k), int(n)) for k, n in indices)
-        return cls(str(name), lengths, int(width), places, layout)
+        lengths = None if shape is None else tuple(shape)
+        places = tuple((k, n) for k, n in indices)
+        numbers = [width, *(lengths or ()), *(entry for place in places for entry in place)]
+        if not all(type(n) is int and 0 <= n <= _MOST for n in numbers):
+            raise ValueError(f"the argument {name} is not made of so many numbers: {saved[1:4]}")
+        if lengths is not None and math.prod(lengths) != width:
+            raise ValueError(f"the argument {name} of the shape {shape} has not {width} numbers")
+        if any(k >= width or n < 1 for k, n in places):
+            raise ValueError(f"the argument {name} has not the indices {indices}")
+        _check_layout(layout)
+        return cls(str(name), lengths, width, places, layout)
 
     def read(self, X: Any) -> Any:
         """Return samples as an array with a row of numbers for each.
@@ -217,6 +234,21 @@ def layout_of(example: Any) -> Any:
         return None
     parts = [layout_of(part) for part in example]
     return parts if any(parts) else None
+
+
+def _check_layout(layout: Any) -> None:
+    """Raise an error if it is nothing that `layout_of` returns."""
+    if layout is None:
+        return
+    parts = layout
+    if isinstance(layout, dict):
+        keys, parts = layout["keys"], layout["parts"]
+        if len(set(keys)) != len(parts):
+            raise ValueError(f"there are {len(keys)} keys of a dict and {len(parts)} parts")
+    if not isinstance(parts, list):
+        raise TypeError(f"{parts!r} tells no dicts")
+    for part in parts:
+        _check_layout(part)
 
 
 def _in_order(name: str, sample: Any, layout: Any) -> Any:

@@ -115,33 +115,80 @@ class Code:
                 for name, arguments in saved["instructions"]
             )
             code = cls(instructions, tuple(saved["outputs"]), tuple(saved["totals"]))
-        except (KeyError, TypeError, ValueError) as error:
+        except NOT_AS_WRITTEN as error:
             raise ValueError(f"this is not the JSON of compiled code: {error}") from None
         code.check()
         return code
 
     def check(self) -> None:
-        """Raise ValueError if an instruction is unknown or comes before what it needs."""
+        """Raise ValueError if an instruction is unknown or is given what it can't take.
+
+        That is what comes after it, or a condition in place of a number, or the other way round.
+        """
+        are_conditions: list[bool] = []
         for place, (name, arguments) in enumerate(self.instructions):
             if name in LEAVES:
-                whole = name == "constant" or (isinstance(arguments[0], int) and arguments[0] >= 0)
-                fits = len(arguments) == 1 and whole
+                fits = len(arguments) == 1 and _is_leaf(name, arguments[0])
             else:
                 fits = all(type(x) is int and 0 <= x < place for x in arguments)
                 fits = fits and _fits(name, len(arguments))
+                fits = fits and all(
+                    are_conditions[x] == _takes_condition(name, k) for k, x in enumerate(arguments)
+                )
             if not fits:
                 raise ValueError(f"instruction {place} of the code is not valid: {name}{arguments}")
+            is_true_or_false = name == "constant" and type(arguments[0]) is bool
+            are_conditions.append(name in CONDITIONS or is_true_or_false)
         for place in (*self.outputs, *self.totals):
             if type(place) is not int or not 0 <= place < len(self.instructions):
                 raise ValueError(f"the code has no instruction {place!r} to return")
+            if are_conditions[place]:
+                raise ValueError(f"the code returns instruction {place}, which is no number")
 
-    def check_leaves(self, inputs: int, numbers: int) -> None:
-        """Raise ValueError if the code takes more inputs or numbers than there are."""
-        for name, arguments in self.instructions:
+    def check_function(self, inputs: int, numbers: int, results: int) -> None:
+        """Raise ValueError if the code is not that of a function of one sample.
+
+        Args:
+            inputs: how many numbers the sample has.
+            numbers: how many numbers belong to the call.
+            results: how many numbers the function returns.
+        """
+        for place, (name, arguments) in enumerate(self.instructions):
             if name in ("input", "number"):
                 count = inputs if name == "input" else numbers
                 if arguments[0] >= count:
                     raise ValueError(f"the code takes {name} {arguments[0]}, there are {count}")
+            if name == "pick" and self.instructions[arguments[0]][0] != "input":
+                raise ValueError(f"instruction {place} of the code picks by what is no input")
+            if name in MEANS or name == "scatter":
+                raise ValueError(f"the code of a function of one sample has no {name}")
+        if self.totals or len(self.outputs) != results:
+            raise ValueError(
+                f"the code returns {len(self.outputs)} numbers per sample and {len(self.totals)} "
+                f"per call, but the function {results} per sample"
+            )
+
+
+NOT_AS_WRITTEN = (
+    *(KeyError, IndexError, TypeError, AttributeError),
+    *(ValueError, OverflowError, RecursionError),
+)
+"""What is raised when JSON is not as it was written."""
+
+
+def _is_leaf(name: str, x: Any) -> bool:
+    """Return whether a leaf can be of this number, or at this place."""
+    if name == "constant":
+        return type(x) is not int or abs(x) <= _LARGEST_WHOLE
+    return type(x) is int and x >= 0
+
+
+_LARGEST_WHOLE = 2**53  # up to it, whole numbers are floats
+
+
+def _takes_condition(name: str, k: int) -> bool:
+    """Return whether an operand is a condition, and not a number."""
+    return name in ("and", "or", "not") or (name == "select" and k == 0)
 
 
 def _fits(name: str, count: int) -> bool:
@@ -158,6 +205,8 @@ def _fits(name: str, count: int) -> bool:
         return count == 3
     if name == "pick":
         return count >= 2
+    if name == "dot":
+        return count >= 2 and count % 2 == 0
     found = primitive_named(name)
     return count >= 1 if found.variadic else count == len(found.inputs)
 

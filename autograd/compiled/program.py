@@ -4,6 +4,7 @@ import functools
 import importlib
 import inspect
 import json
+import math
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from autograd import modes
 from autograd.compiled.arrays import find_numpy
 from autograd.compiled.batch import Argument, HasValues, argument_like, example_of, read_batch
-from autograd.compiled.code import LEAVES, Builder, Code, listing
+from autograd.compiled.code import LEAVES, NOT_AS_WRITTEN, Builder, Code, listing
 from autograd.compiled.dots import with_dots
 from autograd.compiled.export.vectors import with_constants
 from autograd.compiled.gradient import with_gradients
@@ -543,14 +544,16 @@ class Program:
             ]
             program._arguments = [Argument.from_json(entry) for entry in saved["arguments"]]
             program.__name__ = str(saved["name"])
-            shape = tuple(map(int, saved["shape"]))
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"this is not the JSON of a compiled program: {error!r}") from None
+            shape = tuple(saved["shape"])
+            if not all(type(length) is int and length >= 0 for length in shape):
+                raise ValueError(f"{shape} is no shape")
+        except NOT_AS_WRITTEN as error:
+            raise ValueError(f"this is not the JSON of a compiled program: {error}") from None
         if parameters is not None and len(parameters) != len(own):
             raise ValueError(f"the program has {len(own)} parameters, got {len(parameters)}")
         chosen = own if parameters is None else list(parameters)
         inputs = sum(argument.width for argument in program._arguments)
-        code.check_leaves(inputs, len(chosen) + len(held))
+        code.check_function(inputs, len(chosen) + len(held), math.prod(shape))
         program._traced = Trace(code, chosen, held, shape)
         return program
 

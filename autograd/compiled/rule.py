@@ -96,6 +96,23 @@ class CompiledRule:
         return moved, {name: after[name] for name in self.order}
 
 
+_NUMBER = object()
+"""Stands for any number; it equals no option, as None would."""
+
+
+def can_change_within(options: dict[str, Any]) -> bool:
+    """Return whether an option may become another one unseen, as the entries of a list do.
+
+    >>> can_change_within({"betas": (0.9, 0.99)}), can_change_within({"betas": [0.9, 0.99]})
+    (False, True)
+    """
+    try:
+        hash(tuple(options.values()))
+    except TypeError:
+        return True
+    return False
+
+
 def key_of(state: State, options: dict[str, Any]) -> tuple[Any, ...]:
     """Return what a compiled rule depends on: which options are 0, and what is remembered."""
     kinds = [(name, type(entry)) for name, entry in state.items()]
@@ -103,7 +120,7 @@ def key_of(state: State, options: dict[str, Any]) -> tuple[Any, ...]:
 
 
 def _fixed(options: dict[str, Any]) -> list[Any]:
-    return [x if _is_fixed(x) else None for x in _flat(options)]
+    return [x if _is_fixed(x) else _NUMBER for x in _flat(options)]
 
 
 def _flat(options: dict[str, Any]) -> list[Any]:

@@ -6,7 +6,7 @@ from typing import Any, cast
 from autograd.compiled.arrays import find_numpy
 from autograd.compiled.llvm.backend import Call, LlvmKernel, address
 from autograd.compiled.llvm.direct import Desk, step_taker
-from autograd.compiled.rule import CompiledRule, numbers_of, settings_of
+from autograd.compiled.rule import CompiledRule, can_change_within, numbers_of, settings_of
 
 
 class Steady:
@@ -81,7 +81,7 @@ class Steady:
         """Take over the options that there are now; False if other code is needed for them."""
         if any(self.group[name] is not option for name, option in self.options.items()):
             options = {name: self.group[name] for name in self.options}
-            if self.rule.key != self.rule.key_for(options):
+            if can_change_within(options) or self.rule.key != self.rule.key_for(options):
                 return False
             self._take_over(options)
         self.settings[: len(self.numbers)] = self.numbers  # direct calls have their own, perhaps

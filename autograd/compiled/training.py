@@ -13,7 +13,7 @@ from autograd.compiled.batch import Argument
 from autograd.compiled.kernels import Kernel
 from autograd.compiled.llvm.backend import LlvmKernel
 from autograd.compiled.llvm.direct import Desk
-from autograd.compiled.rule import CompiledRule, compiled_rule, key_of
+from autograd.compiled.rule import CompiledRule, can_change_within, compiled_rule, key_of
 from autograd.compiled.steady import Steady
 from autograd.primitives import describe
 from autograd.value import Value
@@ -238,7 +238,11 @@ class Training:
     def _rule(self, state: dict[str, Any], options: dict[str, Any]) -> CompiledRule | None:
         update, backend = self.optimizer.update, self._begun()[0].kernel.name
         key = (update, backend, *key_of(state, options))
-        if key not in self._rules:
+        try:
+            is_new = key not in self._rules
+        except TypeError:  # an option is an array, say
+            return None
+        if is_new:
             compiled = backend == "llvm"
             rule = compiled_rule(update, state, options, backend) if compiled else None
             self._rules[key] = rule
@@ -257,8 +261,8 @@ class Training:
         if not isinstance(subject.kernel, LlvmKernel):
             return
         options = self._options(part.group)
-        if any(isinstance(option, list) for option in options.values()):
-            return  # its entries could change unseen
+        if can_change_within(options):
+            return
         rule = self._rule(part.state, options)
         if rule is not None and rule.is_steady:
             state = moment.numbers, moment.gradients, part.state

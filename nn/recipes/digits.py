@@ -70,8 +70,9 @@ class Digits(Recipe):
 
     def findings(self, result: Result) -> str:
         """Tell the accuracy, and what is mistaken for what most often."""
-        found = held_out_accuracy(result)
-        pairs = [(true, said) for _, true, said in _mistakes(_readings(result))]
+        readings = _readings(result)
+        found = held_out_accuracy(result, [said for _, _, said in readings])
+        pairs = [(true, said) for _, true, said in _mistakes(readings)]
         if not pairs:
             return found
         true, said = max(sorted(set(pairs)), key=pairs.count)

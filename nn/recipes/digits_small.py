@@ -1,7 +1,7 @@
 """A network that reads digits, made smaller: distilled, pruned, quantized."""
 
 import copy
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,13 @@ from nn.losses import cross_entropy, distillation
 from nn.module import Module
 from nn.neuron import MLP
 from nn.pruning import prune
-from nn.quantization import quantize, rounded
+from nn.quantization import quantize
 from nn.recipes.choices import make_optimizer, make_schedule
 from nn.recipes.digits import Digits
 from nn.recipes.digits_pictures import SIDE
 from nn.recipes.digits_small_pictures import draw_sizes
 from nn.recipes.recipe import Data, Result, Settings
-from nn.recipes.splitting import outputs_of
+from nn.recipes.splitting import held_out_accuracy, reader
 from nn.sizes import Size, size
 from nn.training import Loss, fit, is_correct
 
@@ -66,6 +66,10 @@ class DigitsSmall(Digits):
         """Cross-entropy."""
         return cross_entropy
 
+    def findings(self, result: Result) -> str:
+        """Tell the teacher's accuracy."""
+        return held_out_accuracy(result)
+
     def pictures(self, result: Result) -> Mapping[str, bytes]:
         """Draw the teacher's training."""
         return {f"{self.name}-training.png": result.history.plot(title="The teacher").png}
@@ -81,7 +85,7 @@ class DigitsSmall(Digits):
         """Train the network, make it smaller, and tell in a table what that costs."""
         result = super().train(folder=folder, checkpoint=checkpoint, progress=progress, **wanted)
         networks = list(smaller(result.model, result.data, result.settings, progress=progress))
-        result.findings = f"{result.findings.splitlines()[0]}\n{table(networks)}"
+        result.findings = f"{result.findings}\n{table(networks)}"
         if folder is not None:
             content = as_png(draw_sizes(networks))
             result.files.append(write_whole(Path(folder) / f"{self.name}-sizes.png", content))
@@ -102,20 +106,21 @@ def smaller(
     Raises:
         KeyboardInterrupt: if a training is ended early.
     """
-    judged = _Judge(data, settings)
-    yield from judged.with_bytes("teacher", model)
-    pupil = make_pupil(settings.seed)
+    teacher, pupil = _Judge(model, data, settings), make_pupil(settings.seed)
+    small = _Judge(pupil, data, settings)
+    yield from teacher.with_bytes("teacher", model)
     _train(pupil, data, cross_entropy, settings, LONGER, progress)
-    yield from judged.with_bytes(f"{HIDDEN} hidden neurons", pupil)
+    yield from small.with_bytes(f"{HIDDEN} hidden neurons", pupil)
     pupil = make_pupil(settings.seed)
-    _train(pupil, as_taught(model, data, settings), taught, settings, LONGER, progress)
-    yield from judged.with_bytes("the same, distilled", pupil)
+    lessons = as_taught(data, teacher.read(data.training[0]))
+    _train(pupil, lessons, taught, settings, LONGER, progress)
+    yield from small.with_bytes("the same, distilled", pupil)
     pruned = copy.deepcopy(model)
     for amount in AMOUNTS:
         prune(pruned, amount)
-        yield judged(f"{amount:.0%} pruned, not retrained", pruned)
+        yield teacher.of(f"{amount:.0%} pruned, not retrained", pruned)
         _train(pruned, data, cross_entropy, settings, RETRAINED, progress)
-        yield from judged.with_bytes(f"{amount:.0%} pruned", pruned)
+        yield from teacher.with_bytes(f"{amount:.0%} pruned", pruned)
 
 
 def make_pupil(seed: int) -> MLP:
@@ -127,16 +132,13 @@ def make_pupil(seed: int) -> MLP:
     return MLP(SIDE * SIDE, [HIDDEN, 10], "relu", seed=seed)
 
 
-def as_taught(teacher: Module, data: Data, settings: Settings) -> Data:
+def as_taught(data: Data, logits: Sequence[list[float]]) -> Data:
     """Return data whose targets are two rows: what is true as probabilities, the teacher's logits.
 
-    Args:
-        teacher: the trained network.
-        data: digits.
-        settings: whether it is compiled.
+    >>> as_taught(Data(([[0.5]], [1])), [[0.0] * 10]).training[1][0][0]
+    [0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
     """
     rows, targets = data.training
-    logits = outputs_of(teacher, rows, compiled=settings.compile)
     both = [[_one_hot(digit), said] for digit, said in zip(targets, logits, strict=True)]
     return Data((rows, both))
 
@@ -167,22 +169,32 @@ def table(networks: Iterable[Smaller]) -> str:
 
 
 class _Judge:
-    """Measures networks by what is held out."""
+    """Measures networks of one make by what is held out, with a copy that takes their numbers.
 
-    def __init__(self, data: Data, settings: Settings) -> None:
+    So there is one program to compile for all of them.
+    """
+
+    def __init__(self, model: Module, data: Data, settings: Settings) -> None:
         assert data.held_out is not None
         self.rows, self.targets = data.held_out
-        self.compiled = settings.compile
-
-    def __call__(self, name: str, model: Module, found: Size | None = None) -> Smaller:
-        outputs = outputs_of(model, self.rows, compiled=self.compiled)
-        right = sum(map(is_correct, outputs, self.targets))
-        return Smaller(name, found or size(model), right / len(self.targets))
+        self.copy = copy.deepcopy(model)
+        self.read = reader(self.copy, compiled=settings.compile)
 
     def with_bytes(self, name: str, model: Module) -> Iterator[Smaller]:
         """Yield a network as it is, and with a byte for each weight."""
-        yield self(name, model)
-        yield self(f"{name}, int8", rounded(model), quantize(model).size())
+        yield self.of(name, model)
+        small = quantize(model)
+        small.load_into(self.copy)
+        yield self._found(f"{name}, int8", small.size())
+
+    def of(self, name: str, model: Module) -> Smaller:
+        """Return what is found of a network."""
+        self.copy.load_state_dict(model.state_dict())
+        return self._found(name, size(model))
+
+    def _found(self, name: str, size: Size) -> Smaller:
+        right = sum(map(is_correct, self.read(self.rows), self.targets))
+        return Smaller(name, size, right / len(self.targets))
 
 
 def _train(

@@ -1,6 +1,6 @@
 """What the classifications share: samples that are held out, and how well they are told apart."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import autograd
@@ -8,6 +8,8 @@ from autograd import no_grad
 from autograd.optional import needed
 from nn.module import Module
 from nn.recipes.recipe import Result
+
+Rows = Sequence[Sequence[float]]
 
 
 def split(X: Any, y: Any, seed: int) -> Any:
@@ -30,33 +32,39 @@ def split(X: Any, y: Any, seed: int) -> Any:
 def predictions(result: Result) -> list[int]:
     """Return the class that the model gives to each of the held-out samples."""
     assert result.data.held_out is not None
-    outputs = outputs_of(result.model, result.data.held_out[0], compiled=result.settings.compile)
+    outputs = reader(result.model, compiled=result.settings.compile)(result.data.held_out[0])
     return [max(range(len(logits)), key=lambda k: logits[k]) for logits in outputs]
 
 
-def outputs_of(
-    model: Module, rows: Sequence[Sequence[float]], *, compiled: bool
-) -> list[list[float]]:
-    """Return what a model says of each row.
+def reader(model: Module, *, compiled: bool) -> Callable[[Rows], list[list[float]]]:
+    """Return a function that tells what a model says of each row, with its numbers of then.
 
     Args:
         model: it gives a vector for a row.
-        rows: the rows.
         compiled: whether to compile it for that: the same but for rounding, sooner.
 
-    >>> outputs_of(lambda row: [2.0 * row[0]], [[1.0], [3.0]], compiled=False)
+    >>> reader(lambda row: [2.0 * row[0]], compiled=False)([[1.0], [3.0]])
     [[2.0], [6.0]]
     """
-    if compiled:
-        outputs: list[list[float]] = autograd.compile(lambda row: model(row))(rows).tolist()
-        return outputs
-    with no_grad():
-        return [[float(number) for number in model(row)] for row in rows]
+
+    def read(rows: Rows) -> list[list[float]]:
+        with no_grad():
+            return [[float(number) for number in model(row)] for row in rows]
+
+    if not compiled:
+        return read
+    program = autograd.compile(lambda row: model(row))
+    return lambda rows: program(rows).tolist()  # type: ignore[no-any-return]
 
 
-def held_out_accuracy(result: Result) -> str:
-    """Say the share of held-out samples that is right."""
+def held_out_accuracy(result: Result, found: Sequence[int] | None = None) -> str:
+    """Say the share of held-out samples that is right.
+
+    Args:
+        result: what a recipe has come to.
+        found: the predictions, if they are known already.
+    """
     assert result.data.held_out is not None
     targets = result.data.held_out[1]
-    right = sum(map(int.__eq__, predictions(result), targets))
+    right = sum(map(int.__eq__, found or predictions(result), targets))
     return f"held-out accuracy {right / len(targets):.4f} ({right} of {len(targets)})"

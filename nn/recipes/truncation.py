@@ -113,7 +113,7 @@ def draw_biases(measured: Mapping[str, Sequence[Bias]], chosen: int) -> Any:
     error.set_ylim(bottom=0.0)
     for axes in (error, cosine):
         axes.set_xscale("log", base=2)
-        axes.set_xticks(steps, steps)
+        axes.set_xticks(steps, [f"{k}\nas trained" if k == chosen else f"{k}" for k in steps])
         axes.set_xlim(0.9, steps[-1] * 4.0)
         axes.grid(visible=False, axis="x")
         axes.spines["bottom"].set_bounds(0.9, steps[-1])
@@ -122,8 +122,4 @@ def draw_biases(measured: Mapping[str, Sequence[Bias]], chosen: int) -> Any:
         label_ends(axes)
         if chosen in steps:
             axes.axvline(chosen, color=LIGHT.ink, linestyle=":", zorder=0)
-            axes.text(
-                0.94 * chosen, 0.5, "as trained", color=LIGHT.ink, rotation=90, ha="right", va="center",
-                transform=axes.get_xaxis_transform(),
-            )  # fmt: skip
     return figure

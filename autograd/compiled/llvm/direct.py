@@ -87,9 +87,12 @@ class Desk:
             (id(name), id(option), places.get(name, _NOT_A_NUMBER))
             for name, option in options.items()
         ]
-        self.kept["options"] = group, options, list(options)
-        self.kept["option_table"] = table = find_numpy().array(rows, dtype="int64").reshape(-1, 3)
+        table = find_numpy().array(rows, dtype="int64").reshape(-1, 3)
+        watched = group, options, list(options), table
+        # An interrupt may come in between: until all is told, the earlier ones are needed too.
+        self.kept["options"] = self.kept.get("options"), watched
         self.tell(options=len(rows), option_table=address(table), group=id(group))
+        self.kept["options"] = watched
 
     def open(self) -> None:
         """Let direct calls take steps."""
