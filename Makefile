@@ -32,8 +32,8 @@ lint: $(VENV)/.stamp-dev ## run the linters and the type checker alone
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: $(VENV)/.stamp-demo ## measure side by side with the peers; writes docs/cost.svg
-	@$(BIN)/python benchmarks/run.py --picture docs/cost.svg $(BENCH_ARGS)
+bench: $(VENV)/.stamp-demo ## measure side by side with the peers; writes plots to docs/
+	@$(BIN)/python benchmarks/run.py --pictures docs $(BENCH_ARGS)
 
 notebook: $(VENV)/.stamp-notebook ## open the notebooks
 	@$(BIN)/jupyter lab notebooks

@@ -1,5 +1,7 @@
 """Measure what a training step costs, compiled and with peers, for batches of many sizes."""
 
+import os
+import shutil
 import statistics
 import sys
 from collections.abc import Callable, Sequence
@@ -50,6 +52,13 @@ def peer(name: str, kept: str = "") -> Callable[[], Place]:
     return find
 
 
+def compiled_torch() -> Place:
+    """Return the Python of PyTorch, if there is what it compiles with."""
+    if not any(map(shutil.which, (os.environ.get("CXX", "g++"), "g++", "clang++"))):
+        raise NotThereError("there is no C++ compiler, without which torch.compile does nothing")
+    return peer("PyTorch", "TORCHINDUCTOR_CACHE_DIR={}")()
+
+
 PLACES: dict[str, Callable[[], Place]] = {
     OURS: here,
     "stepgrad, NumPy alone": here,
@@ -57,7 +66,7 @@ PLACES: dict[str, Callable[[], Place]] = {
     "C by hand": by_hand,
     "NumPy by hand": here,
     "PyTorch": peer("PyTorch"),
-    "PyTorch, compiled": peer("PyTorch", "TORCHINDUCTOR_CACHE_DIR={}"),
+    "PyTorch, compiled": compiled_torch,
     "JAX": peer("JAX"),
     "JAX, loop of 1000": peer("JAX"),
     "CasADi, generated C": peer("CasADi"),

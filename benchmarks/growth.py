@@ -7,7 +7,7 @@ import batches
 from environments import NotThereError, say
 from worker import Worker
 
-SIZES = [10**k for k in range(2, 6)]
+SIZES = (100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)
 PATIENCE = 40.0  # seconds
 FAMILIES = (("stepgrad", "chain"), ("stepgrad", "network"), ("JAX", "chain"))
 

@@ -115,8 +115,8 @@ def training(rows: list[dict[str, Any]]) -> str:
     ours = engines.get(OURS, {})
     batches = sorted({row["batch"] for row in rows})
     lines = [
-        f"A training step of the {rows[0]['network']} network, in batches of so many: "
-        f"microseconds, and how many times {OURS}'s",
+        f"A training step of the {rows[0]['network']} network: microseconds, and times {OURS}'s; "
+        "by samples in the batch",
         f"{'':<30}" + "".join(f"{batch:>8,}{'':<6}" for batch in batches).rstrip(),
     ]
     for engine, taken in engines.items():
@@ -142,8 +142,8 @@ def three_digits(number: float) -> str:
 def compiling(rows: list[dict[str, Any]]) -> str:
     """Return the table of compiling."""
     lines = [
-        "Compiling a program (from the first call to its end), and a training step of it "
-        "with a batch of 256",
+        "Compiling a program: what its first training step takes longer than the others; "
+        "batches of 256",
         f"{'':<30}{'operations':>11}{'compile s':>11}{'ns an operation and sample':>29}",
     ]
     for row in rows:

@@ -369,9 +369,11 @@ class CasADi(Trainer):
         slope = gradient / case.batch + 2.0 * case.penalty * whole[0]
         name = f"step{case.batch}"
         step = casadi.Function(name, whole, [whole[0] - RATE * slope, mean])
-        source = Path(step.generate(f"{name}.c"))
+        generator = casadi.CodeGenerator(f"{name}.c")
+        generator.add(step)
         library = Path(self.folder.name, f"{name}.so")
-        environments.build(source.rename(library.with_suffix(".c")), library, environments.FAST)
+        library.with_suffix(".c").write_text(generator.dump())
+        environments.build(library.with_suffix(".c"), library, environments.FAST)
         return casadi.external(name, str(library))
 
     def network(self, case: Case, parameters: Any, x: Any) -> Any:

@@ -138,9 +138,9 @@ class Journal:
             loss = float(entry["loss"])
             measures = {name: float(measure) for name, measure in entry["measures"].items()}
             error = entry["error"]
-        except (LookupError, TypeError, ValueError, AttributeError):
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError):
             raise self._damaged(place) from None
-        if not isinstance(number, int) or number < 0 or not isinstance(error, str):
+        if type(number) is not int or number < 0 or not isinstance(error, str):
             raise self._damaged(place)
         if number >= len(self.settings):  # of the same search with more trials
             return

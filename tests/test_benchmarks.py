@@ -349,6 +349,14 @@ def test_who_computes_something_else_is_reported_and_not_timed(bench: Parts) -> 
     assert [worker.stopped for worker in workers] == [False, False, True, True, True, True]
 
 
+def test_without_a_cpp_compiler_compiled_torch_is_left_out(
+    bench: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench.batches.shutil, "which", lambda name: None)
+    with pytest.raises(bench.environments.NotThereError, match=r"no C\+\+ compiler"):
+        bench.batches.PLACES["PyTorch, compiled"]()
+
+
 def test_who_cannot_be_had_is_left_out_of_the_field(
     bench: Parts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -392,5 +400,5 @@ def test_programs_that_take_too_long_to_compile_are_left_out(
     monkeypatch.setattr(bench.growth, "FAMILIES", (("stepgrad", "chain"),))
     left_out: dict[str, str] = {}
     rows = bench.growth.measure(left_out)
-    assert [row["operations"] for row in rows] == [100, 1000]
-    assert left_out == {"stepgrad, a chain of 10,000 operations": "not in 40 s"}
+    assert [row["operations"] for row in rows] == [100, 300, 1000]
+    assert left_out == {"stepgrad, a chain of 3,000 operations": "not in 40 s"}

@@ -23,8 +23,14 @@ def _kinds() -> tuple[Any, Any]:
 _MOST = 10_000_000  # numbers that an argument may have in a file: more are a mistake
 
 
-class HasValues(Exception):
+class HasValues(TypeError):
     """Raised when arguments are Values: one sample that is part of a graph, and no batch."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name} has Values in it, and a batch is made of numbers: write v.data, or call the "
+            "function itself, which takes one sample of Values"
+        )
 
 
 @dataclass(frozen=True)
@@ -144,7 +150,12 @@ class Argument:
             self._check_entries(X)
         elif array.dtype.kind not in "biuf":
             raise TypeError(f"{self.name} is made of numbers, got an array of {array.dtype}")
-        return numpy.ascontiguousarray(array, dtype=float)
+        if numpy.ma.is_masked(X):
+            raise ValueError(f"{self.name} has masked entries: fill them, or leave out their rows")
+        try:
+            return numpy.ascontiguousarray(array, dtype=float)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise TypeError(f"{self.name} is no batch of numbers: {error}") from None
 
     def _uneven(self, X: Any) -> Any:
         numpy = find_numpy()
@@ -166,13 +177,14 @@ class Argument:
     def _check_entries(self, X: Any) -> None:
         entries = flatten(X)[0]
         if any(isinstance(entry, Value) for entry in entries):
-            raise HasValues
+            raise HasValues(self.name)
         for entry in entries:
             if real.number(entry) is None:
                 raise TypeError(f"{self.name} is made of numbers, got {primitives.describe(entry)}")
 
     def _check_index(self, column: Any, count: int) -> None:
-        wrong = ((column < 0) | (column >= count) | (column != column.astype(int))).nonzero()[0]
+        whole = find_numpy().floor(column)
+        wrong = ((column < 0) | (column >= count) | (column != whole)).nonzero()[0]
         if len(wrong):
             raise ValueError(
                 f"row {wrong[0]} of {self.name} is {column[wrong[0]]:g}, but it must be one of "

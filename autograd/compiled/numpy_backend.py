@@ -132,7 +132,7 @@ class NumpyKernel:
     def _scattered(self, count: float, *pairs: Any) -> Any:
         """Return a table of sums: each number is added to that of its index."""
         numpy = self.numpy
-        indices = numpy.concatenate(pairs[::2]).astype(int)
+        indices = numpy.concatenate(pairs[::2]).astype(int).clip(0, int(count) - 1)
         numbers = [numpy.broadcast_to(x, pairs[0].shape) for x in pairs[1::2]]
         return numpy.bincount(indices, numpy.concatenate(numbers), int(count))
 

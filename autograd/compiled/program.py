@@ -302,7 +302,7 @@ class Program:
             names = self._names(len(batch))
             if any(isinstance(leaf, Value) for leaf in flatten(list(batch))[0]):
                 self.trace(*batch)
-                raise HasValues
+                raise HasValues(self._name)
             self.trace(*map(example_of, names, batch))
         return read_batch(self._arguments, batch)
 
@@ -318,6 +318,7 @@ class Program:
         """Return code made ready to run: "forward", "backward", "auxiliary" or a number."""
         with self._lock:
             if kind not in self._kernels:
+                self._trace.check_primitives()
                 widths = [argument.width for argument in self._arguments]
                 self._kernels[kind] = make_kernel(self._variant(kind), widths, self._wanted)
                 self.backend = self._kernels[kind].name

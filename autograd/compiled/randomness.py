@@ -6,6 +6,7 @@ that has moved on while the function ran was drawn from. (Or another thread drew
 same moment, which will not happen again when the function is run once more.)
 """
 
+import importlib
 import random
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -44,7 +45,8 @@ def watched(f: Callable[..., Any], run: Callable[[], Result]) -> tuple[Result, s
 def _generators(f: Callable[..., Any]) -> Iterator[tuple[str, Callable[[], Any]]]:
     """Go through generators: what to call them, and a function that reads their state."""
     yield "Python's random", random.getstate
-    numpy = sys.modules.get("numpy.random")
+    # NumPy loads its random numbers at their first use: that might be the function's.
+    numpy = importlib.import_module("numpy.random") if "numpy" in sys.modules else None
     if numpy is not None:
         yield "numpy.random", partial(_state_of_old_generator, numpy)
     for thing in _reachable(f):

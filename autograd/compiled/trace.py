@@ -7,7 +7,7 @@ recorded: it would be decided once and for all. So it is an error that says what
 import gc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 from weakref import ReferenceType, WeakKeyDictionary
 
@@ -89,6 +89,15 @@ class Traced(Value):
     def __ge__(self, other: Any) -> Any:
         return self._compared("less_equal", other, self)
 
+    def __eq__(self, other: Any) -> Any:
+        return self._compared("equal", self, other)
+
+    def __ne__(self, other: Any) -> Any:
+        equal = self == other
+        return equal if equal is NotImplemented else ~equal
+
+    __hash__ = Value.__hash__
+
     def _compared(self, name: str, x: Any, y: Any) -> Any:
         if not all(isinstance(z, Value) or real.number(z) is not None for z in (x, y)):
             return NotImplemented
@@ -161,19 +170,42 @@ class Condition:
         return Condition(self.recorder, self.recorder.builder.emit(name, self.place, place))
 
 
+def checked_name(primitive: Primitive) -> str:
+    """Return the name by which a primitive of the user's is found again when the code is run.
+
+    Raises:
+        TracingError: if another primitive has that name by now.
+    """
+    if Primitive.registered.get(primitive.name) is not primitive:
+        raise TracingError(
+            f"{primitive.name} can't be part of a program: it was declared anew since, or is the "
+            "call of a compiled function in a graph that was made before; give each primitive a "
+            "name of its own, and call compiled functions inside the function"
+        )
+    return name_of(primitive)
+
+
 class Recorder:
     """Turns what is done to stand-ins into code. Other Values are constants in it.
 
     Attributes:
         builder: the code so far.
         indices: how many numbers were picked from by which input.
+        primitives: those of the user's that were met.
     """
 
     def __init__(self) -> None:
         self.builder = Builder()
         self.indices: dict[int, int] = {}
+        self.primitives: set[Primitive] = set()
         # Of Values that are no stand-ins, as long as somebody else keeps them.
         self._places: WeakKeyDictionary[Value, int] = WeakKeyDictionary()
+
+    def _name_of(self, primitive: Primitive) -> str:
+        if primitive.is_builtin:
+            return primitive.name
+        self.primitives.add(primitive)
+        return checked_name(primitive)
 
     def traced(self, place: int) -> Traced:
         """Return a stand-in for the result of an instruction."""
@@ -182,7 +214,7 @@ class Recorder:
     def record(self, primitive: Primitive, parents: Sequence[Value]) -> Traced:
         """Record an operation; without a gradient inside `no_grad`."""
         places = [self.place_of(parent) for parent in parents]
-        place = self.builder.emit(name_of(primitive), *places)
+        place = self.builder.emit(self._name_of(primitive), *places)
         if not modes.current.recording:
             place = self.builder.emit("detach", place)
         return self.traced(place)
@@ -209,7 +241,7 @@ class Recorder:
                 place = self._place_of_leaf(node)
             else:
                 operands = [self._places[parent] for parent in node.parents]
-                place = self.builder.emit(name_of(node.primitive), *operands)
+                place = self.builder.emit(self._name_of(node.primitive), *operands)
             self._places[node] = place
         return self._places[value]
 
@@ -306,6 +338,7 @@ class Trace:
         held: other leaves it closes over, whose numbers are read at each call.
         shape: the shape of its result; () for one number.
         indices: how many numbers each input that serves as an index chooses from.
+        primitives: the user's own that it uses, which live as long.
     """
 
     code: Code
@@ -313,6 +346,12 @@ class Trace:
     held: list[Value]
     shape: tuple[int, ...]
     indices: dict[int, int] = field(default_factory=dict)
+    primitives: frozenset[Primitive] = frozenset()
+
+    def check_primitives(self) -> None:
+        """Raise TracingError if a primitive was declared anew since, and so can't be found."""
+        for primitive in self.primitives:
+            checked_name(primitive)
 
 
 def trace(f: Callable[..., Any], arguments: Sequence[Any]) -> Trace:
@@ -337,7 +376,8 @@ def trace(f: Callable[..., Any], arguments: Sequence[Any]) -> Trace:
     gc.collect(1)  # what the function has made and still holds itself, in a cycle
     leaves = [reference() for reference in recorder.leaves]
     code = _with_constants(recorder, outputs, leaves)
-    return _without_unused(code, leaves, shape, recorder.indices)
+    traced = _without_unused(code, leaves, shape, recorder.indices)
+    return replace(traced, primitives=frozenset(recorder.primitives))
 
 
 def _run(

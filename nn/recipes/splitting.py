@@ -54,7 +54,7 @@ def reader(model: Module, *, compiled: bool) -> Callable[[Rows], list[list[float
     if not compiled:
         return read
     program = autograd.compile(lambda row: model(row))
-    return lambda rows: program(rows).tolist()  # type: ignore[no-any-return]
+    return lambda rows: program(rows).tolist()
 
 
 def held_out_accuracy(result: Result, found: Sequence[int] | None = None) -> str:

@@ -128,12 +128,21 @@ DOMAINS = {
 }  # fmt: skip
 
 
+# Where the C library's functions of vectors are off by more than 2 ulp, found among millions.
+WORST = {
+    "expm1": [0.027140382947987294, 0.0030735969516863895], "log1p": [0.0004883772310586033],
+    "log2": [1.0004995665525502], "log10": [1.0004912723524457], "asin": [0.5091319290431078],
+    "atan": [0.1251230979832081], "asinh": [0.003905412802029386], "acosh": [1.0001218946129415],
+}  # fmt: skip
+
+
 @pytest.mark.parametrize("name", DOMAINS)
 def test_machine_codes_functions_are_within_2_ulp(name: str) -> None:
     low, high = DOMAINS[name]
     rng = numpy.random.default_rng(0)
     points = numpy.concatenate([rng.uniform(low, high, 400), rng.normal(size=400)])
     points = points[(points >= low) & (points <= high)]
+    points = numpy.append(points, WORST.get(name, []))
     table = points.reshape(-1, 1)
     kernel = make_kernel(forward_of(TABLE[name], 1), [1], "llvm")
     found = kernel(*[[table], numpy.empty(0)])[0][:, 0].tolist()

@@ -8,6 +8,7 @@ import itertools
 import math
 import pickle
 import random
+import sys
 import types
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +18,7 @@ import pytest
 
 import autograd
 import nn
-from autograd import Program, TracingError, Value
+from autograd import Primitive, Program, TracingError, Value
 from autograd.compiled.trace import trace
 
 w = Value(2.0, label="w")
@@ -26,6 +27,9 @@ square = w * w
 REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "branch": (lambda x: x if x > 0 else -x, "a branch on a comparison .* autograd.where"),
     "truth": (lambda x: x or 1.0, "a branch on whether a traced value is 0 .* autograd.where"),
+    "equal": (lambda x: x if x == 1 else -x, "a branch on a comparison .* autograd.where"),
+    "unequal": (lambda x: x if 1.0 != x else -x, "a branch on a comparison .* autograd.where"),
+    "among": (lambda x: x if x in (0, 1) else -x, "a branch on a comparison .* autograd.where"),
     "loop": (lambda x: list(itertools.takewhile(lambda k: x < k, (1, 2))), "a branch on a comp"),
     "float": (lambda x: float(x), r"float\(\) of a traced value .* autograd's functions"),
     "math": (lambda x: math.exp(x), r"float\(\) of a traced value .* such as autograd.exp"),
@@ -116,6 +120,15 @@ def test_random_numbers_are_refused_wherever_they_come_from(name: str) -> None:
         trace(f, [0.0])
 
 
+def test_numpys_random_numbers_are_watched_before_their_first_use(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(numpy, "random", numpy.random)  # to have it back afterwards
+    monkeypatch.delitem(sys.modules, "numpy.random")  # as NumPy leaves it until it is asked for
+    with pytest.raises(TracingError, match=r"random numbers \(numpy.random\)"):
+        trace(lambda x: x * numpy.random.normal(), [0.0])
+
+
 def test_another_threads_random_numbers_are_not_the_functions() -> None:
     calls: list[None] = []
 
@@ -200,6 +213,22 @@ def test_dropout_in_use_is_compiled() -> None:
     assert autograd.compile(lambda x: dropout([x])[0])([3.0]).tolist() == [3.0]
 
 
+def test_two_primitives_of_one_name_are_not_mixed_up() -> None:
+    wrong = Primitive("bell", lambda x: x * x, lambda out, x: (-2.0 * x,))
+    right = Primitive("bell", lambda x: x * x, lambda out, x: (2.0 * x,))
+    with pytest.raises(TracingError, match="bell can't be part of a program: it was declared anew"):
+        trace(lambda x: wrong(x), [0.0])
+    with pytest.raises(TracingError, match="bell can't be part of a program"):
+        graph = wrong(w)
+        trace(lambda x: x * graph, [0.0])
+    program = autograd.compile(lambda x: right(x * w), 0.0, backend="numpy")
+    program([1.0])
+    again = Primitive("bell", lambda x: x, lambda out, x: (1.0,))
+    with pytest.raises(TracingError, match="bell can't be part of a program"):
+        program.backward([1.0])
+    del again
+
+
 def test_a_detached_parameter_is_read_at_each_call() -> None:
     slope = Value(2.0)
     product = autograd.compile(lambda x: slope.detach() * x + slope, 0.0, backend="numpy")
@@ -241,6 +270,15 @@ def test_parameters_come_once_in_the_order_in_which_they_are_met() -> None:
     assert traced.parameters == [b, a]
     unused = Value(5.0)
     assert unused not in trace(lambda x: x + 0.0 * a if unused is None else x + a, [0.0]).parameters
+
+
+@pytest.mark.parametrize("backend", ["numpy", "llvm"])
+def test_inputs_are_equal_by_their_numbers(backend: str) -> None:
+    def losses(p: Any, label: Any) -> Any:
+        return [autograd.where(label == 1, w * p, -p), autograd.where(2 != label, p, 0.0)]
+
+    program = autograd.compile(losses, backend=backend)
+    assert program([3.0, 4.0, 5.0], [1, 0, 2]).tolist() == [[6.0, 3.0], [-4.0, 4.0], [-5.0, 0.0]]
 
 
 def test_where_min_max_and_clamp_are_what_to_write_instead() -> None:

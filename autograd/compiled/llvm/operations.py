@@ -186,6 +186,8 @@ class Body:
             return self._floor_divide(*xs)
         if name == "exp" and self.width and self.target.has_fma:
             return self._exponential(*xs)
+        if name == "expm1" and "expm1" in self.target.vector_functions and self.width:
+            return self._exponential_less_one(*xs)
         return self._library(FUNCTIONS[name], *xs)
 
     def _compare(self, how: str, x: str, y: str) -> str:
@@ -236,11 +238,8 @@ class Body:
         minus_k = self._new(f"fneg {real} {k}")
         r = self._intrinsic("fma", minus_k, self._constant(math.log(2.0)), x)
         r = self._intrinsic("fma", minus_k, self._constant(_LOG2_REST), r)
-        series = self._constant(1.0 / math.factorial(13))
-        for n in range(12, 1, -1):
-            series = self._intrinsic("fma", series, r, self._constant(1.0 / math.factorial(n)))
         squared = self._new(f"fmul {real} {r}, {r}")
-        above_one = self._intrinsic("fma", squared, series, r)
+        above_one = self._intrinsic("fma", squared, self._series(r), r)
         result = self._new(f"fadd {real} {self._constant(1.0)}, {above_one}")
         k = self._select(self._compare("uno", x, x), self._constant(0.0), k)
         exponent = self._new(f"fptosi {real} {k} to {whole}")
@@ -252,6 +251,20 @@ class Body:
             power = self._new(f"bitcast {whole} {bits} to {real}")
             result = self._new(f"fmul {real} {result}, {power}")
         return result
+
+    def _series(self, r: str) -> str:
+        """(exp(r) - 1 - r) / r**2, by its power series, for r of half of log 2 at most."""
+        series = self._constant(1.0 / math.factorial(13))
+        for n in range(12, 1, -1):
+            series = self._intrinsic("fma", series, r, self._constant(1.0 / math.factorial(n)))
+        return series
+
+    def _exponential_less_one(self, x: str) -> str:
+        """exp(x) - 1 within 2 ulp: near 0, where the library's function of vectors isn't."""
+        slope = self._intrinsic("fma", x, self._series(x), self._constant(1.0))
+        near_zero = self._new(f"fmul {self.real} {x}, {slope}")
+        is_near = self._compare("olt", self._intrinsic("fabs", x), self._constant(0.3))
+        return self._select(is_near, near_zero, self._library("expm1", x))
 
     def _remainder(self, x: str, y: str) -> str:
         """x - y * floor(x / y) with all digits, as Python defines it: with the sign of y."""

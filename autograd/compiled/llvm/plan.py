@@ -112,8 +112,9 @@ class Plan:
         """Return the pairs whose products a mean is of, if they are needed for nothing else."""
         place = self.code.instructions[mean][1][0]
         name, arguments = self.code.instructions[place]
-        of_samples = all(self.rates[x] == EACH for x in arguments)
-        if name not in ("multiply", "dot") or self.uses[place] > 1 or not of_samples:
+        if name not in ("multiply", "dot") or self.uses[place] > 1:
+            return None
+        if any(self.rates[x] != EACH for x in arguments):
             return None
         half = len(arguments) // 2
         return list(zip(arguments[:half], arguments[half:], strict=True))
