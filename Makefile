@@ -32,7 +32,7 @@ lint: $(VENV)/.stamp-dev ## run the linters and the type checker alone
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: $(VENV)/.stamp-demo ## measure side by side with the peers; writes plots to docs/
+bench: $(VENV)/.stamp-bench ## measure side by side with the peers; writes plots to docs/
 	@$(BIN)/python benchmarks/run.py --pictures docs $(BENCH_ARGS)
 
 notebook: $(VENV)/.stamp-notebook ## open the notebooks
@@ -42,7 +42,7 @@ docs: $(VENV)/.stamp-docs ## build the documentation: build/site/index.html
 	@$(BIN)/python -m sphinx -q -W --keep-going docs build/site
 	@echo "The documentation is in build/site/index.html"
 
-links: $(VENV)/.stamp-docs ## see whether the web pages that the documentation links to are there
+links: $(VENV)/.stamp-docs ## see whether the web pages that the docs link to are there
 	@$(BIN)/python -m sphinx -q -W --keep-going -b linkcheck docs build/links
 
 setup: $(VENV)/.stamp-dev # make .venv ready for development
@@ -56,12 +56,13 @@ clean: ## remove what the targets made, and every cache
 
 ENGINE := $(foreach name,grouping modes sweep value,autograd/$(name).py autograd/$(name).pxd)
 
+$(VENV)/.stamp-bench: EXTRAS = demo,compile
 $(VENV)/.stamp-demo: EXTRAS = demo
 $(VENV)/.stamp-dev: EXTRAS = dev
 $(VENV)/.stamp-notebook: EXTRAS = notebook,demo
 $(VENV)/.stamp-docs: EXTRAS = docs
 
-$(VENV)/.stamp-demo $(VENV)/.stamp-dev $(VENV)/.stamp-docs $(VENV)/.stamp-notebook: pyproject.toml setup.py $(ENGINE) | $(VENV)/.stamp
+$(VENV)/.stamp-bench $(VENV)/.stamp-demo $(VENV)/.stamp-dev $(VENV)/.stamp-docs $(VENV)/.stamp-notebook: pyproject.toml setup.py $(ENGINE) | $(VENV)/.stamp
 	@echo "Setting up $(VENV) for: $(EXTRAS)"
 	@$(BIN)/python $(PIP) --editable ".[$(EXTRAS)]"
 	@touch $@

@@ -40,6 +40,10 @@ _SECONDS, _SHARE = 1.0, 0.05
 """How long `fit` goes on between two writings, and which share of its time they may take."""
 
 
+_UNFIT = (ValueError, TypeError, LookupError, AttributeError, OverflowError)
+"""What parts raise when they are given a state that is not theirs."""
+
+
 class Stateful(Protocol):
     """Whatever tells its state and takes it back."""
 
@@ -168,7 +172,7 @@ class Checkpoint:
         except BaseException as error:
             for name, part in self._parts.items():
                 part.load_state_dict(before[f"state of {name}"])
-            if isinstance(error, (ValueError, TypeError, LookupError, AttributeError)):
+            if isinstance(error, _UNFIT):
                 raise LoadError(f"can't be gone on from: {error}") from None
             raise
 

@@ -145,12 +145,12 @@ def make(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 def test_makefile_lists_its_targets() -> None:
     lines = make(cwd=ROOT).stdout.splitlines()
-    targets = ["help", "demo", "test", "lint", "bench", "notebook", "clean"]
+    targets = ["help", "demo", "test", "lint", "bench", "notebook", "docs", "links", "clean"]
     assert [line.split()[:2] for line in lines] == [["make", target] for target in targets]
     assert all(len(line) <= 80 for line in lines)
 
 
-@pytest.mark.parametrize("target", ["demo", "test", "lint", "bench", "notebook"])
+@pytest.mark.parametrize("target", ["demo", "test", "lint", "bench", "notebook", "docs"])
 @pytest.mark.parametrize(
     ("question", "answer"),
     [

@@ -42,7 +42,7 @@ class Argument:
         shape: the lengths of its nested sequences, () for a number; None if they are uneven.
         width: of how many numbers it consists.
         indices: for those of its numbers that serve as an index, of how many it chooses one.
-        layout: the keys of its dicts, in order, and what is below them; None if it has none.
+        layout: how it is nested, with the keys of its dicts in order; None if it has a shape.
     """
 
     name: str
@@ -150,6 +150,8 @@ class Argument:
             self._check_entries(X)
         elif array.dtype.kind not in "biuf":
             raise TypeError(f"{self.name} is made of numbers, got an array of {array.dtype}")
+        if not array.shape:
+            raise TypeError(_no_batch(self.name, X))
         if numpy.ma.is_masked(X):
             raise ValueError(f"{self.name} has masked entries: fill them, or leave out their rows")
         try:
@@ -163,12 +165,6 @@ class Argument:
             self._check_entries(X)
             raise TypeError(_no_batch(self.name, X))
         rows = [self.numbers(row) for row in X]
-        for number, row in enumerate(rows):
-            if len(row) != self.width:
-                raise ValueError(
-                    f"row {number} of {self.name} has {len(row)} numbers, but the function was "
-                    f"compiled for {self.width}"
-                )
         self._check_entries(rows)
         if not rows:
             raise ValueError(f"{self.name} has no rows: a batch needs at least one sample")
@@ -231,21 +227,24 @@ def argument_like(name: str, example: Any, indices: dict[int, int], first: int) 
     """
     width = len(flatten(example)[0])
     own = sorted((place - first, n) for place, n in indices.items() if 0 <= place - first < width)
-    return Argument(name, sample_shape(example), width, tuple(own), layout_of(example))
+    shape = sample_shape(example)
+    layout = layout_of(example) if shape is None else None
+    return Argument(name, shape, width, tuple(own), layout)
 
 
 def layout_of(example: Any) -> Any:
-    """Return the keys of all dicts in a sample, and where they are; None if there is none.
+    """Return how a sample is nested: lists of parts, dicts with their keys, None for a number.
 
     >>> layout_of([1.0, {"a": 2.0}])
     [None, {'keys': ['a'], 'parts': [None]}]
     """
     if isinstance(example, dict):
         return {"keys": list(example), "parts": [layout_of(part) for part in example.values()]}
-    if not isinstance(example, (list, tuple)):
-        return None
-    parts = [layout_of(part) for part in example]
-    return parts if any(parts) else None
+    if hasattr(example, "tolist"):
+        example = example.tolist()
+    if isinstance(example, (list, tuple)):
+        return [layout_of(part) for part in example]
+    return None
 
 
 def _check_layout(layout: Any) -> None:
@@ -264,7 +263,11 @@ def _check_layout(layout: Any) -> None:
 
 
 def _in_order(name: str, sample: Any, layout: Any) -> Any:
-    """Return a sample with lists in place of its dicts, in the order of the layout's keys."""
+    """Return a sample with lists in place of its dicts, in the order of the layout's keys.
+
+    Raises:
+        ValueError: if it is nested in another way.
+    """
     if isinstance(layout, dict):
         keys = layout["keys"]
         if not isinstance(sample, dict) or set(sample) != set(keys):
@@ -274,10 +277,21 @@ def _in_order(name: str, sample: Any, layout: Any) -> Any:
             )
         parts = zip(keys, layout["parts"], strict=True)
         return [_in_order(name, sample[key], part) for key, part in parts]
-    if isinstance(layout, list) and isinstance(sample, (list, tuple)):
-        parts = zip(sample, layout, strict=False)
-        return [*(_in_order(name, x, part) for x, part in parts), *sample[len(layout) :]]
-    return sample
+    if hasattr(sample, "tolist"):
+        sample = sample.tolist()
+    is_nested = isinstance(sample, (list, tuple, dict))
+    if layout is None and not is_nested:
+        return sample
+    if layout is None or not isinstance(sample, (list, tuple)) or len(sample) != len(layout):
+        found, wanted = map(_nesting, (sample, layout))
+        raise ValueError(f"{name} has {found} where the function was compiled for {wanted}")
+    return [_in_order(name, x, part) for x, part in zip(sample, layout, strict=True)]
+
+
+def _nesting(part: Any) -> str:
+    if isinstance(part, (list, tuple)):
+        return f"a list of {len(part)}"
+    return "a dict" if isinstance(part, dict) else "a number"
 
 
 def _keys(keys: Any) -> str:
@@ -317,3 +331,24 @@ def example_of(name: str, X: Any) -> Any:
         raise ValueError(f"{name} has no rows: a batch needs at least one sample")
     first = X.iloc[0] if hasattr(X, "iloc") else X[0]
     return first.tolist() if hasattr(first, "tolist") else first
+
+
+def as_floats(X: Any) -> Any:
+    """Return numbers in a list, or in an array of another kind, as an array of floats.
+
+    Anything else is returned as it is.
+
+    >>> as_floats([1, 2]).tolist()
+    [1.0, 2.0]
+    >>> as_floats(["a"])
+    ['a']
+    """
+    numpy = find_numpy()
+    if type(X) not in (list, numpy.ndarray):
+        return X
+    try:
+        array = numpy.asarray(X)
+    except ValueError:  # uneven rows
+        return X
+    is_batch = array.ndim > 0 and array.dtype.kind in "biuf"
+    return numpy.ascontiguousarray(array, dtype=float) if is_batch else X

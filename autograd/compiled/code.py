@@ -142,7 +142,7 @@ class Code:
         for place in (*self.outputs, *self.totals):
             if type(place) is not int or not 0 <= place < len(self.instructions):
                 raise ValueError(f"the code has no instruction {place!r} to return")
-            if are_conditions[place]:
+            if self.instructions[place][0] in CONDITIONS:
                 raise ValueError(f"the code returns instruction {place}, which is no number")
 
     def check_function(self, inputs: int, numbers: int, results: int) -> None:

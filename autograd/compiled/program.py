@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from autograd import modes
 from autograd.compiled.arrays import find_numpy
-from autograd.compiled.batch import Argument, HasValues, argument_like, example_of, read_batch
+from autograd.compiled.batch import (
+    Argument,
+    HasValues,
+    argument_like,
+    as_floats,
+    example_of,
+    read_batch,
+)
 from autograd.compiled.code import LEAVES, NOT_AS_WRITTEN, Builder, Code, listing
 from autograd.compiled.dots import with_dots
 from autograd.compiled.export.vectors import with_constants
@@ -252,7 +259,9 @@ class Program:
             elif self._wanted == "numpy" or not is_installed("llvmlite"):
                 yield training.mean_of_step
             else:
-                yield direct(training.mean_of_step, training.desk)
+                step = direct(training.mean_of_step, training.desk)
+                # Lists and whole numbers become floats, with which it may be direct.
+                yield direct(lambda *batch: step(*map(as_floats, batch)), training.desk)
         finally:
             training.end()
 
@@ -302,7 +311,7 @@ class Program:
             names = self._names(len(batch))
             if any(isinstance(leaf, Value) for leaf in flatten(list(batch))[0]):
                 self.trace(*batch)
-                raise HasValues(self._name)
+                raise HasValues("the batch")
             self.trace(*map(example_of, names, batch))
         return read_batch(self._arguments, batch)
 

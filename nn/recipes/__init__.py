@@ -44,7 +44,8 @@ def train(
     """Train what a recipe says.
 
     Args:
-        name: which recipe: linear, xor, moons, iris, digits, domains, names or names-lstm.
+        name: which recipe: linear, xor, moons, iris, digits, digits-conv, digits-small,
+            domains, names or names-lstm.
         folder: where to write the pictures; it is made if need be. None for no pictures.
         checkpoint: a file to go on from, if it is there, and to write: see `nn.fit`.
         progress: whether to show a progress bar.

@@ -43,7 +43,7 @@ class Digits(Recipe):
     """
 
     name = "digits"
-    summary = "handwritten digits of 8×8 pixels (a minute or two; seconds with --compile)"
+    summary = "handwritten digits of 8×8 pixels (a minute; a second with --compile)"
     defaults = Settings(optimizer="AdamW", lr=0.01, schedule="cosine", batch_size=16, epochs=12)
     classifies = True
 
@@ -96,7 +96,7 @@ class DigitsConv(Digits):
     """Read the same digits with a convolutional network: see `ConvNet`."""
 
     name = "digits-conv"
-    summary = "the same with convolutions (minutes; seconds with --compile)"
+    summary = "handwritten digits, read with convolutions (minutes; seconds with --compile)"
 
     def model(self, seed: int) -> "ConvNet":
         """Return a network with 8 and 16 channels."""

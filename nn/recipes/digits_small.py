@@ -59,7 +59,7 @@ class DigitsSmall(Digits):
     """
 
     name = "digits-small"
-    summary = "a network that reads them, made smaller (minutes; seconds with --compile)"
+    summary = "a network that reads digits, made smaller (minutes; seconds with --compile)"
 
     @property
     def loss(self) -> Loss:

@@ -424,6 +424,12 @@ WRONG: list[tuple[tuple[Any, ...], type[Exception], str]] = [
     (([["a", "b"]], [1.0]), TypeError, "x is made of numbers, got an array of <U1"),
     (([[1.0, None]], [1.0]), TypeError, "x is made of numbers, got NoneType 'None'"),
     (([[1.0, 2j]], [1.0]), TypeError, "x is made of numbers, got an array of complex128"),
+    (([[1.0, 10**400]], [1.0]), TypeError, "x is no batch of numbers: int too large"),
+    (
+        (numpy.ma.masked_array([[1.0, 2.0]], [[False, True]]), [1.0]),
+        ValueError,
+        "x has masked entries: fill them, or leave out their rows",
+    ),
 ]
 
 
@@ -440,7 +446,48 @@ def test_wrong_batches_are_told_in_one_sentence(
 
 
 @each_backend
-@pytest.mark.parametrize("wrong", [3, -1, 0.5])
+def test_values_in_a_batch_are_told_where_only_numbers_do(backend: str) -> None:
+    w = Value(2.0)
+    for program in (
+        autograd.compile(lambda x: w * x, 0.0, backend=backend),
+        autograd.compile(lambda x: w * x[0], backend=backend),
+    ):
+        with pytest.raises(TypeError, match=r"has Values in it, and a batch is made of numbers: "):
+            program.backward([Value(1.0)])
+
+
+@each_backend
+@pytest.mark.parametrize("column", [0, 3, 99])
+def test_a_gradient_that_is_an_input(backend: str, column: int) -> None:
+    w = Value(2.0)
+    program: Program = autograd.compile(lambda x: w * x[column], backend=backend)
+    X = numpy.arange(300.0).reshape(3, 100)
+    program.backward(X)
+    assert w.grad == X[:, column].mean()
+
+
+WHATEVER = [-1.0, 4.0, 0.5, 3.5, 1e300, -1e300, 2.0**63, -(2.0**63), math.nan, math.inf, -math.inf]
+
+
+@each_backend
+@pytest.mark.parametrize("gathered", [False, True])
+def test_whatever_an_index_is_no_other_numbers_are_touched(backend: str, gathered: bool) -> None:
+    """The code itself: a batch with such an index is refused before."""
+    w = [Value(1.0), Value(2.0), Value(4.0), Value(8.0)]
+    program: Program = autograd.compile(
+        lambda k: autograd.pick(w if gathered else [x * 1.5 for x in w], k), 0.0, backend=backend
+    )
+    table = numpy.array(WHATEVER)[:, None]
+    outputs, _ = program._kernel("forward")([table], program._numbers())
+    scale = 1.0 if gathered else 1.5
+    assert {x / scale for x in outputs[:, 0]} <= {1.0, 2.0, 4.0, 8.0}
+    _, totals = program._kernel("backward")([table], program._numbers())
+    if gathered:
+        assert totals[1:].sum() == pytest.approx(1.0)
+
+
+@each_backend
+@pytest.mark.parametrize("wrong", [3, -1, 0.5, 2.0000001, math.nan, math.inf, 1e300])
 def test_an_index_out_of_range_is_told_with_its_row(backend: str, wrong: float) -> None:
     program: Program = autograd.compile(
         lambda x, y: autograd.pick([x, 2 * x, 3 * x], y), backend=backend
@@ -471,8 +518,12 @@ def test_samples_that_are_dicts_are_read_by_their_keys(backend: str) -> None:
 def test_nested_sequences_of_any_kind(backend: str) -> None:
     program: Program = autograd.compile(lambda p: p[0][0] - p[1], backend=backend)
     assert program([((5.0,), 2.0), ([6.0], 1.0)]).tolist() == [3.0, 5.0]
-    with pytest.raises(ValueError, match=r"row 1 of p has 3 numbers, but .* compiled for 2"):
+    with pytest.raises(ValueError, match=r"p has a list of 2 where .* compiled for a list of 1"):
         program([((5.0,), 2.0), ((6.0, 1.0), 1.0)])
+    with pytest.raises(ValueError, match=r"p has a number where .* compiled for a list of 1"):
+        program([((5.0,), 2.0), (6.0, [1.0])])  # as many numbers
+    with pytest.raises(ValueError, match=r"p has a list of 1 where .* compiled for a number"):
+        program([((5.0,), [2.0])])
 
 
 @each_backend
@@ -596,11 +647,121 @@ def test_json_of_anything_else_is_refused() -> None:
     ):
         with pytest.raises(ValueError, match=r"code|compiled"):
             Program.from_json(json.dumps({**good, "code": change}))
+    for text in (
+        "",
+        "[" * 100_000,
+        "[]",
+        "3",
+        json.dumps({**good, "parameters": [["w", "1"] * 2]}),
+    ):
+        with pytest.raises(ValueError, match="not the JSON of a compiled program"):
+            Program.from_json(text)
     unknown = {"instructions": [["input", [0]], ["os.system", [0]]], "outputs": [1], "totals": []}
     with pytest.raises(LookupError, match="is not declared in this process"):
         Program.from_json(json.dumps({**good, "code": unknown}))
     with pytest.raises(ValueError, match="not the JSON of a compiled program"):
         Program.from_json("{}")
+
+
+def saved_choice() -> Any:
+    """A program with a choice, as it is saved: inputs 0 to 2, the last of which is an index."""
+    w = [Value(2.0), Value(3.0)]
+    program = autograd.compile(
+        lambda x, d: autograd.where(x[0] < x[1], w[0], w[1]) * autograd.pick(x, d["k"]),
+        [0.0, 0.0],
+        {"k": 0.0},
+    )
+    return json.loads(program.to_json())
+
+
+@pytest.mark.parametrize(
+    ("place", "forged"),
+    [
+        ((0, 2), 5000),
+        ((0, 2), 1),
+        ((0, 2), 10**400),
+        ((0, 2), True),
+        ((0, 1), [2, -1, -1]),
+        ((0, 1), [10**9]),
+        ((0, 1), ["2"]),
+        ((1, 2), -1),
+        ((1, 3), [[1, 2]]),
+        ((1, 3), [[-1, 2]]),
+        ((1, 3), [[0, 0]]),
+        ((1, 3), [[0, 1e300]]),
+        ((1, 3), [0, 2]),
+        ((1, 4), {"keys": ["k"]}),
+        ((1, 4), {"keys": ["k"], "parts": []}),
+        ((1, 4), {"keys": [["k"]], "parts": [None]}),
+        ((1, 4), "k"),
+        ((1,), []),
+    ],
+)
+def test_arguments_that_do_not_fit_together_are_refused(
+    place: tuple[int, ...], forged: Any
+) -> None:
+    saved = saved_choice()
+    Program.from_json(json.dumps(saved))
+    part = saved["arguments"]
+    for k in place[:-1]:
+        part = part[k]
+    part[place[-1]] = forged
+    with pytest.raises(ValueError, match=r"not the JSON of a compiled program: .+"):
+        Program.from_json(json.dumps(saved))
+
+
+INSTRUCTIONS = [["input", [0]], ["input", [2]], ["number", [0]], ["less", [0, 2]]]
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        ["multiply", [0, 3]],
+        ["select", [0, 1, 2]],
+        ["select", [3, 3, 0]],
+        ["not", [0]],
+        ["and", [3, 0]],
+        ["less", [0, 2]],
+        ["constant", [10**400]],
+        ["constant", []],
+        ["input", []],
+        ["input", [True]],
+        ["input", [3]],
+        ["number", [2]],
+        ["number", [10**30]],
+        ["dot", [0]],
+        ["dot", [0, 1, 2]],
+        ["pick", [2, 0, 1]],
+        ["batch_mean", [0]],
+        ["scatter", [2, 1, 0]],
+        ["mean_at", [0, 2]],
+        ["multiply", [0, True]],
+        ["multiply", [0, 4]],
+    ],
+)
+def test_code_that_is_not_of_numbers_of_one_sample_is_refused(forged: Any) -> None:
+    saved = saved_choice()
+    saved["code"] = {"instructions": [*INSTRUCTIONS, ["sum", [0, 2]]], "outputs": [4], "totals": []}
+    assert Program.from_json(json.dumps(saved), backend="numpy").operations == 2
+    saved["code"]["instructions"][4] = forged
+    with pytest.raises(ValueError, match="code"):
+        Program.from_json(json.dumps(saved))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"shape": [2]},
+        {"shape": [-1, -1]},
+        {"shape": [True]},
+        {"shape": None},
+        {"code": {"instructions": INSTRUCTIONS, "outputs": [0, 1], "totals": []}},
+        {"code": {"instructions": INSTRUCTIONS, "outputs": [0], "totals": [2]}},
+    ],
+)
+def test_results_that_do_not_fit_the_shape_are_refused(change: Any) -> None:
+    with pytest.raises(ValueError, match=r"the code returns|not the JSON of a compiled program"):
+        Program.from_json(json.dumps({**saved_choice(), **change}))
 
 
 @each_backend

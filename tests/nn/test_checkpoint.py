@@ -387,6 +387,20 @@ def test_a_state_that_does_not_fit_changes_nothing(tmp_path: Path, old: str, new
     assert [part.state_dict() for part in (model, optimizer, schedule)] == before
 
 
+@pytest.mark.parametrize("number", [-1, 2**64])
+def test_a_state_that_no_generator_has_changes_nothing(tmp_path: Path, number: int) -> None:
+    generator = random.Random(3)
+    before = generator.getstate()
+    checkpoint = Checkpoint(tmp_path / "a", generator=generator)
+    head, body = checkpoint.save().read_text().split("\n", 1)
+    changed = body.replace(str(before[1][5]), str(number))
+    digest = hashlib.sha256(changed.encode()).hexdigest()
+    checkpoint.path.write_text(head[: head.index("sha256")] + f'sha256": "{digest}",\n' + changed)
+    with pytest.raises(LoadError, match=r"^a can't be gone on from: "):
+        checkpoint.load()
+    assert generator.getstate() == before
+
+
 @pytest.mark.parametrize(
     ("part", "words"),
     [

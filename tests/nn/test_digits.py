@@ -11,6 +11,8 @@ import pytest
 
 import autograd
 from nn import Linear, prune
+from nn.losses import cross_entropy
+from nn.quantization import rounded
 from nn.recipes import RECIPES, train
 from nn.recipes.digits import (
     ConvNet,
@@ -27,6 +29,7 @@ from nn.recipes.digits_small import (
     HIDDEN,
     DigitsSmall,
     Smaller,
+    _Judge,
     as_taught,
     make_pupil,
     smaller,
@@ -36,7 +39,7 @@ from nn.recipes.digits_small import (
 from nn.recipes.recipe import Data
 from nn.recipes.splitting import reader
 from nn.sizes import Size
-from nn.training import History
+from nn.training import History, evaluate, is_correct
 
 WHOLE = Digits().data
 
@@ -192,6 +195,18 @@ def test_a_pupil_comes_to_what_its_teacher_says() -> None:
     itself = taught([teacher(row) for row in rows], lesson.training[1])
     other = taught([make_pupil(6)(row) for row in rows], lesson.training[1])
     assert itself < other
+
+
+def test_networks_of_one_make_are_judged_each_by_its_own_numbers() -> None:
+    data = WHOLE(0)
+    assert data.held_out is not None
+    judge = _Judge(make_pupil(0), data, DigitsSmall().settings())
+    for seed in (1, 2):
+        model = make_pupil(seed)
+        exact, small = judge.with_bytes("a pupil", model)
+        for found, network in ((exact, model), (small, rounded(model))):
+            assert found.accuracy == evaluate(network, data.held_out, cross_entropy, is_correct)[1]
+        assert (exact.size.nbytes, small.size.nbytes) == (610 * 8, 592 + (2 + 18) * 8)
 
 
 def test_an_interruption_ends_all(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ import optim
 from autograd import Value
 from nn import MLP, LayerNorm, Linear, Module, Sequential, prune, quantize
 from nn.losses import cross_entropy, distillation
-from nn.quantization import quantize_per_tensor, rounded
+from nn.quantization import Int8Table, quantize_per_tensor, rounded
 from nn.sizes import Size, size, size_of_tables, weights
 
 KINDS: dict[str, tuple[Module, dict[str, int]]] = {
@@ -120,6 +120,11 @@ def test_a_byte_is_off_by_half_a_scale_at_most(xs: list[float]) -> None:
         assert found == 0.0 or x != 0.0
     if max(map(abs, xs), default=0.0) > 1e-300:
         assert max(map(abs, table.multiples)) == 127
+
+
+@pytest.mark.parametrize("numbers", [[], [0.0, -0.0], [5e-324, 0.0]])
+def test_what_is_nearly_0_has_bytes_too(numbers: list[float]) -> None:
+    assert quantize_per_tensor(numbers) == Int8Table(1.0, [0] * len(numbers))
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf])

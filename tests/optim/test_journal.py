@@ -168,6 +168,8 @@ def test_what_is_no_journal(tmp_path: Path, content: bytes) -> None:
     [
         ('"trial": 1', '"trial": "x"'),
         ('"trial": 1', '"trial": -1'),
+        ('"trial": 1', '"trial": true'),
+        ('"loss": ', f'"loss": {10**400}, "x": '),
         ('"loss"', '"gain"'),
         ('"measures": {', '"measures": [{'),
         ('"error": "', '"error": 3, "x": "'),

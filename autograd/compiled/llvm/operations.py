@@ -184,10 +184,11 @@ class Body:
             return self._remainder(*xs)
         if name == "floor_divide":
             return self._floor_divide(*xs)
-        if name == "exp" and self.width and self.target.has_fma:
-            return self._exponential(*xs)
-        if name == "expm1" and "expm1" in self.target.vector_functions and self.width:
-            return self._exponential_less_one(*xs)
+        if self.width and self.target.has_fma:
+            if name == "exp":
+                return self._exponential(*xs)
+            if name == "expm1" and name in self.target.vector_functions:
+                return self._exponential_less_one(*xs)
         return self._library(FUNCTIONS[name], *xs)
 
     def _compare(self, how: str, x: str, y: str) -> str:
