@@ -242,6 +242,7 @@ def test_what_expressions_refuses() -> None:
 
 
 def test_a_users_primitive_is_drawn_as_long_as_it_lives() -> None:
+    gc.collect()  # primitives of other tests
     def uses_cube(expression: Expression) -> bool:
         return any(primitive.name == "cube" for primitive, _ in expression.operations)
 
@@ -287,6 +288,7 @@ def wrong_slope(expression: Expression) -> bool:
     ],
 )
 def test_a_wrong_primitive_shrinks_to_itself_alone(name: str, partials: Any) -> None:
+    gc.collect()
     wrong = Primitive(name, TABLE[name].value, partials)
     table = [*map(TABLE.__getitem__, ("add", "multiply", "relu", "atan", "maximum")), wrong]
     found = find(expressions(table), wrong_slope, settings=settings(max_examples=3000))
@@ -315,6 +317,7 @@ except AssertionError as error:
 
 
 def test_the_falsifying_example_can_be_pasted(tmp_path: Path, capsys: Any) -> None:
+    gc.collect()  # primitives of other tests
     script = tmp_path / "failing.py"
     script.write_text(FAILING, encoding="utf-8")
     here = runpy.run_path(str(script))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -112,3 +113,17 @@ def test_a_failed_compile_leaves_nothing_behind(
     with pytest.raises(NotImplementedError, match="lgamma"):
         unknown([1.5])
     assert list(tmp_path.iterdir()) == kept
+
+
+def test_code_of_another_function_is_not_used(tmp_path: Path) -> None:
+    kept = Cache(tmp_path / "code")
+    kept.put("one", b"machine code")
+    kept.put("two", b"")
+    one, two = (kept._path(source) for source in ("one", "two"))
+    assert one is not None
+    assert two is not None
+    two.write_bytes(one.read_bytes())
+    assert kept.get("two") is None
+    two.write_bytes(hashlib.sha256(b"").digest())
+    assert kept.get("two") is None
+    assert kept.get("one") == b"machine code"

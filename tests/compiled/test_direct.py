@@ -259,6 +259,18 @@ def test_an_option_that_is_taken_away_is_missed() -> None:
         optimizer.param_groups[0]["lr"] = rate
 
 
+def test_a_whole_number_counts_again_after_a_float() -> None:
+    found = []
+    for decays in ((1, 0.1, 1), (1.0, 0.1, 1.0)):
+        program, w, optimizer = made()
+        with program.training(optimizer) as step:
+            for decay in decays:
+                optimizer.param_groups[0]["weight_decay"] = decay
+                step(X, Y)
+        found.append([value.data for value in w])
+    assert found[0] == found[1]
+
+
 def test_a_list_that_comes_later_may_change_within_too() -> None:
     results = []
     for kind in (list, tuple):

@@ -108,6 +108,7 @@ GRADCHECKS: dict[str, tuple[Any, Any]] = {
     "huber": (lambda x: losses.huber(x, [1.0, 2.0, 0.0], delta=0.9), POINT),
     "smooth_l1": (lambda x: losses.smooth_l1(x, [1.0, 2.0, 0.0], beta=0.9), POINT),
     "hinge": (lambda x: losses.hinge(x, [1, -1, 1]), POINT),
+    "distillation": (lambda x: losses.distillation(x, 1, [0.5, 2.0, -1.0]), POINT),
     "binary_cross_entropy": (
         lambda p: losses.binary_cross_entropy(p, [1, 0, 0.25]),
         [0.3, 0.4, 0.6],

@@ -43,7 +43,7 @@ class Cache:
         except OSError:
             return None
         digest, code = content[:_DIGEST], content[_DIGEST:]
-        return code if hashlib.sha256(code).digest() == digest else None
+        return code if _checksum(source, code) == digest else None
 
     def put(self, source: str, code: bytes) -> None:
         """Keep machine code, if the folder can be written to."""
@@ -53,7 +53,7 @@ class Cache:
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             if _is_private(path.parent):
-                write_whole(path, hashlib.sha256(code).digest() + code)
+                write_whole(path, _checksum(source, code) + code)
         except OSError:
             pass  # a full or read-only disk: it will be compiled again
 
@@ -63,6 +63,11 @@ class Cache:
 
 
 _DIGEST = hashlib.sha256().digest_size
+
+
+def _checksum(source: str, code: bytes) -> bytes:
+    """Return what tells code that was kept for this source from any other, and from a damaged."""
+    return hashlib.sha256(hashlib.sha256(source.encode()).digest() + code).digest()
 
 
 def _is_private(path: Path) -> bool:

@@ -83,8 +83,13 @@ class Desk:
             options: what they are now.
             places: for those that are settings of the rule, which one.
         """
+        # What is no float is never passed on: a step with a float between would leave that behind.
         rows = [
-            (id(name), id(option), places.get(name, _NOT_A_NUMBER))
+            (
+                id(name),
+                id(option),
+                places.get(name, _NOT_A_NUMBER) if type(option) is float else _NOT_A_NUMBER,
+            )
             for name, option in options.items()
         ]
         table = find_numpy().array(rows, dtype="int64").reshape(-1, 3)
