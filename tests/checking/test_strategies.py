@@ -243,6 +243,7 @@ def test_what_expressions_refuses() -> None:
 
 def test_a_users_primitive_is_drawn_as_long_as_it_lives() -> None:
     gc.collect()  # primitives of other tests
+
     def uses_cube(expression: Expression) -> bool:
         return any(primitive.name == "cube" for primitive, _ in expression.operations)
 
