@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib.util
 import os
 from pathlib import Path
@@ -23,6 +24,12 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
     if not TORCH_IS_HERE and collection_path.is_relative_to(TORCH_TESTS):
         return True
     return None
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what stays: thousands of tests, and what they import."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

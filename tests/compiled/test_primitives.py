@@ -107,7 +107,7 @@ def test_special_points_are_those_of_a_graph(name: str, backend: str) -> None:
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_random_points(backend: str, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from([n for n in NAMES if n not in NOT_OF_LLVM]))

@@ -91,7 +91,7 @@ SPECIAL = st.text(st.sampled_from("\\\\NGEnlr&;#x41amplt<>/\"'|{}[]()$% \n\0-!?"
     )
 )
 @example(NASTY)
-@example(["x" * 10_000, "\\" * 10_000, "<" * 10_000])
+@example(["x" * 2_000, "\\" * 2_000, "<" * 2_000])
 def test_labels_are_shown_as_they_are(labels: list[str]) -> None:
     shown = [visible(label) for label in labels if plain(visible(label))]
     names = names_in(draw(labelled(labels)).svg)
