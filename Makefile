@@ -1,7 +1,7 @@
 # `make` lists the targets. Each sets itself up from Python 3.11 or newer and make.
 
 PYTHON ?= python3
-PYTEST_ARGS ?= -n auto --maxprocesses=4
+PYTEST_ARGS ?= -n auto --maxprocesses=4 --dist worksteal
 
 VENV := .venv
 BIN := $(VENV)/bin
