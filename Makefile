@@ -1,9 +1,7 @@
 # `make` lists the targets. Each sets itself up from Python 3.11 or newer and make.
 
 PYTHON ?= python3
-# One more than there are processors, since some tests wait for a browser or for another process.
-WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(4, (os.cpu_count() or 1) + 1))' 2>/dev/null)
-PYTEST_ARGS ?= -n $(or $(WORKERS),2) --dist worksteal
+PYTEST_ARGS ?= -n auto --maxprocesses=4
 
 VENV := .venv
 BIN := $(VENV)/bin

@@ -15,10 +15,8 @@ from tests.browser import chromium
 TORCH_TESTS = Path(__file__).parent / "oracles" / "torch"
 TORCH_IS_HERE = importlib.util.find_spec("torch") is not None
 
-hypothesis.settings.register_profile("default", max_examples=60, deadline=None)
-hypothesis.settings.register_profile(
-    "ci", max_examples=60, deadline=None, derandomize=True, print_blob=True
-)
+hypothesis.settings.register_profile("default", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
